@@ -1,0 +1,91 @@
+// How Snaphammer uses Asio: coroutines that return Result, deadlines, events, and blocking work elsewhere.
+//
+// One worker runs one io_context on one thread; everything asynchronous in lib/ lives there and needs no
+// locks. Long computations and file copies go through run_blocking() to a thread pool. Cancelling a
+// coroutine (asio::cancellation_signal, or a deadline) cancels the operation it awaits.
+#pragma once
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "lib/base/result.h"
+#include "lib/base/units.h"
+
+namespace snaphammer {
+
+namespace asio = boost::asio;
+
+template <class T>
+using Awaitable = asio::awaitable<T>;
+/// What every asynchronous operation of lib/ returns.
+template <class T>
+using Async = asio::awaitable<Result<T>>;
+
+/// For Asio operations whose error is looked at: `auto [error, n] = co_await socket.async_read_some(b, as_result);`
+inline constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+
+/// An Asio error as ours: "`what`: Connection reset by peer".
+Error asio_error(std::string_view what, const boost::system::error_code& error);
+
+/// Whether someone has asked the awaiting coroutine to stop.
+inline Awaitable<bool> is_cancelled() {
+  const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
+  co_return state.cancelled() != asio::cancellation_type::none;
+}
+
+/// Awaits `operation` for at most `limit`; then cancels it and returns a kTimeout error "`what`: not done
+/// within 5s". Cancellation from outside is returned as kCancelled.
+template <class T>
+Async<T> with_deadline(Duration limit, std::string what, Async<T> operation) {
+  using namespace asio::experimental::awaitable_operators;  // NOLINT: the documented way to get operator||
+  asio::steady_timer timer(co_await asio::this_coro::executor, limit);
+  try {
+    auto outcome = co_await (std::move(operation) || timer.async_wait(as_result));
+    if (outcome.index() == 0) co_return std::get<0>(std::move(outcome));
+  } catch (const boost::system::system_error& error) {
+    co_return asio_error(what, error.code());
+  }
+  if (co_await is_cancelled()) co_return Error(ErrorKind::kCancelled, what + ": cancelled");
+  co_return Error(ErrorKind::kTimeout, what + ": not done within " + format_duration(limit));
+}
+
+/// Waits for `duration`; kCancelled when it is cut short. For scenario time (`run_for`), not for polling.
+Async<void> wait_for(Duration duration);
+
+/// A flag that coroutines of one io_context await. Once set it stays set until reset().
+class Event {
+ public:
+  explicit Event(const asio::any_io_executor& executor) : timer_(executor, TimePoint::max()) {}
+
+  bool is_set() const { return set_; }
+  void set() {
+    set_ = true;
+    timer_.cancel();
+  }
+  void reset() { set_ = false; }
+  /// Returns when the event is set; kCancelled when the wait itself is cancelled.
+  Async<void> wait();
+
+ private:
+  asio::steady_timer timer_;
+  bool set_ = false;
+};
+
+/// Runs `work` (a function that returns Result<T> and may block) on `pool` and resumes the caller on its own
+/// executor. Not cancellable: `work` must end by itself in bounded time.
+template <class Work>
+auto run_blocking(asio::thread_pool& pool, Work work) -> Awaitable<decltype(work())> {
+  co_return co_await asio::co_spawn(
+      pool, [work = std::move(work)]() mutable -> Awaitable<decltype(work())> { co_return work(); },
+      asio::use_awaitable);
+}
+
+}  // namespace snaphammer

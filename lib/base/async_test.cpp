@@ -1,0 +1,76 @@
+#include "lib/base/async.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <thread>
+
+#include "lib/base/testing/run_async.h"
+
+namespace snaphammer {
+namespace {
+
+using namespace std::chrono_literals;
+
+Async<int> answer_after(Duration delay) {
+  CO_SNAP_TRY(co_await wait_for(delay));
+  co_return 42;
+}
+
+TEST(WithDeadline, ReturnsWhatComesInTime) {
+  EXPECT_EQ(run_async(with_deadline(10s, "answer", answer_after(1ms))).value(), 42);
+}
+
+TEST(WithDeadline, CancelsWhatIsLateAndSaysWhat) {
+  const auto result = run_async(with_deadline(5ms, "answer", answer_after(1h)));
+  EXPECT_EQ(result.error().kind(), ErrorKind::kTimeout);
+  EXPECT_EQ(result.error().message(), "answer: not done within 5ms");
+}
+
+TEST(WithDeadline, AnOuterDeadlineEndsAnInnerOne) {
+  const auto result =
+      run_async(with_deadline(5ms, "outer", with_deadline(1h, "inner", answer_after(1h))));
+  EXPECT_EQ(result.error().message(), "outer: not done within 5ms");
+}
+
+TEST(Event, WakesAllWaitersAndStaysSet) {
+  asio::io_context context;
+  Event event(context.get_executor());
+  int woken = 0;
+  const auto waiter = [&]() -> Awaitable<void> {
+    EXPECT_TRUE(co_await event.wait());
+    ++woken;
+  };
+  asio::co_spawn(context, waiter(), asio::detached);
+  asio::co_spawn(context, waiter(), asio::detached);
+  context.poll();
+  EXPECT_EQ(woken, 0);
+  event.set();
+  context.poll();
+  EXPECT_EQ(woken, 2);
+  asio::co_spawn(context, waiter(), asio::detached);
+  context.restart();
+  context.poll();
+  EXPECT_EQ(woken, 3);
+}
+
+TEST(Event, AWaitCanBeCancelled) {
+  asio::io_context context;
+  Event event(context.get_executor());
+  EXPECT_EQ(run_async(context, with_deadline(5ms, "event", event.wait())).error().kind(), ErrorKind::kTimeout);
+}
+
+TEST(RunBlocking, LeavesTheCallersThreadFreeAndComesBackToIt) {
+  asio::thread_pool pool(1);
+  const auto caller = std::this_thread::get_id();
+  const auto result = run_async([&]() -> Async<std::thread::id> {
+    auto worker = co_await run_blocking(pool, [] { return Result<std::thread::id>(std::this_thread::get_id()); });
+    EXPECT_EQ(std::this_thread::get_id(), caller);
+    co_return worker;
+  }());
+  EXPECT_NE(result.value(), caller);
+}
+
+}  // namespace
+}  // namespace snaphammer
