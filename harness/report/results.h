@@ -1,0 +1,79 @@
+// What a run and a campaign found: plain data, the content of results.json (schema 1).
+//
+// A worker writes one RunResult, the campaign collects them into a CampaignResult, reporters read that.
+#pragma once
+
+#include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/result.h"
+
+namespace snaphammer::report {
+
+enum class Verdict {
+  kPass,
+  kFail,          ///< At least one finding.
+  kInconclusive,  ///< The environment or an oracle failed, or a fault never acted.
+  kError,         ///< The harness failed.
+  kSkipped,       ///< A capability is missing; `message` says which.
+};
+std::string_view name_of(Verdict verdict);
+
+struct Finding {
+  std::string id;      ///< `stale-page`, `hang` ...: the stable ids of the contract.
+  std::string oracle;  ///< Who saw it: a workload instance or an oracle.
+  std::string message;
+  std::uint64_t count = 1;  ///< How many of one kind were folded into this one.
+  nlohmann::json evidence;
+};
+
+struct FaultReport {
+  std::string name;
+  std::uint64_t acted = 0;
+  std::optional<double> first_at_ms;
+};
+
+struct RestoreReport {
+  std::string from;
+  double to_healthy_ms = 0;
+  std::vector<std::pair<std::string, double>> phases_ms;  ///< In the order in which they ran.
+  nlohmann::json uffd;                                    ///< The page server's counters and latencies.
+};
+
+struct PauseReport {
+  std::string snapshot;
+  std::string type;
+  double downtime_ms = 0;
+  std::vector<std::pair<std::string, double>> phases_ms;
+  std::uint64_t bytes = 0;
+};
+
+struct RunResult {
+  std::string id;
+  std::string scenario;
+  std::vector<std::pair<std::string, nlohmann::json>> point;  ///< Knob path and value, in the matrix's order.
+  std::uint64_t seed = 0;
+  Verdict verdict = Verdict::kError;
+  bool expected = false;
+  std::string message;  ///< Why, in one line, unless it passed.
+  std::vector<Finding> findings;
+  std::vector<FaultReport> faults;
+  std::vector<RestoreReport> restores;
+  std::vector<PauseReport> pauses;
+  std::string accel;
+  std::string accel_reason;
+  std::string guest_kernel;
+  double seconds = 0;
+  std::string artifacts;  ///< Relative to the campaign's directory.
+  std::string reproduce;
+};
+
+nlohmann::json to_json(const RunResult& run);
+/// The inverse, for the campaign that reads what a worker wrote. Checks names and types.
+Result<RunResult> run_result_from_json(const nlohmann::json& json);
+
+}  // namespace snaphammer::report

@@ -1,0 +1,36 @@
+// PageSource: where the page server gets a guest's memory from.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "lib/base/result.h"
+#include "lib/base/units.h"
+
+namespace snaphammer::uffd {
+
+/// A range of the memory file.
+struct Extent {
+  ByteCount offset = 0;
+  ByteCount length = 0;
+
+  ByteCount end() const { return offset + length; }
+  bool operator==(const Extent&) const = default;
+};
+
+/// The content of a guest's whole memory at one moment; never changes. Any thread may read.
+class PageSource {
+ public:
+  virtual ~PageSource() = default;
+
+  virtual ByteCount size() const = 0;
+  /// The ranges that may hold data, ascending, disjoint, page-aligned; everything else is zeros.
+  virtual const std::vector<Extent>& data() const = 0;
+  /// The bytes of [offset, offset + length), a page-aligned range inside the memory. The answer is a view either
+  /// into memory that lives as long as the source, or into `scratch` (of at least `length` bytes).
+  virtual Result<std::span<const std::byte>> read(ByteCount offset, std::size_t length,
+                                                  std::span<std::byte> scratch) const = 0;
+};
+
+}  // namespace snaphammer::uffd
