@@ -62,6 +62,8 @@ if(SNAPHAMMER_MOLD)
   add_link_options(-fuse-ld=mold)
 endif()
 
+add_custom_target(threaded-tests)  # Everything labelled `threaded`, for the ThreadSanitizer build.
+
 function(snaphammer_library name)
   cmake_parse_arguments(arg "" "" "DEPENDS" ${ARGN})
   add_library(${name} STATIC ${arg_UNPARSED_ARGUMENTS})
@@ -81,6 +83,9 @@ function(snaphammer_test name)
   target_precompile_headers(${name} REUSE_FROM snaphammer_base)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
+  if("threaded" IN_LIST arg_LABELS)
+    add_dependencies(threaded-tests ${name})
+  endif()
   if("vm" IN_LIST arg_LABELS)
     set_tests_properties(${name} PROPERTIES RUN_SERIAL TRUE)
   endif()
