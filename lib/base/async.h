@@ -12,6 +12,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <exception>
 #include <memory>
 #include <string>
 #include <utility>
@@ -41,19 +42,28 @@ inline Awaitable<bool> is_cancelled() {
   co_return state.cancelled() != asio::cancellation_type::none;
 }
 
+/// Awaits `operation` and turns what it throws into an error: a cancellation (Asio throws when a cancelled
+/// coroutine awaits again) into kCancelled, everything else into kInternal.
+template <class T>
+Async<T> without_exceptions(std::string what, Async<T> operation) {
+  try {
+    co_return co_await std::move(operation);
+  } catch (const boost::system::system_error& error) {
+    co_return asio_error(what, error.code());
+  } catch (const std::exception& error) {
+    co_return Error(ErrorKind::kInternal, what + ": " + error.what());
+  }
+}
+
 /// Awaits `operation` for at most `limit`; then cancels it and returns a kTimeout error "`what`: not done
-/// within 5s". Cancellation from outside is returned as kCancelled.
+/// within 5s". Cancellation from outside is returned as kCancelled. Never throws.
 template <class T>
 Async<T> with_deadline(Duration limit, std::string what, Async<T> operation) {
   using namespace asio::experimental::awaitable_operators;  // NOLINT: the documented way to get operator||
   asio::steady_timer timer(co_await asio::this_coro::executor, limit);
-  try {
-    auto outcome = co_await (std::move(operation) || timer.async_wait(as_result));
-    if (outcome.index() == 0) co_return std::get<0>(std::move(outcome));
-  } catch (const boost::system::system_error& error) {
-    co_return asio_error(what, error.code());
-  }
-  if (co_await is_cancelled()) co_return Error(ErrorKind::kCancelled, what + ": cancelled");
+  auto outcome = co_await (without_exceptions(what, std::move(operation)) || timer.async_wait(as_result));
+  if (outcome.index() == 0) co_return std::get<0>(std::move(outcome));
+  if (std::get<0>(std::get<1>(outcome))) co_return Error(ErrorKind::kCancelled, what + ": cancelled");
   co_return Error(ErrorKind::kTimeout, what + ": not done within " + format_duration(limit));
 }
 

@@ -34,6 +34,25 @@ TEST(WithDeadline, AnOuterDeadlineEndsAnInnerOne) {
   EXPECT_EQ(result.error().message(), "outer: not done within 5ms");
 }
 
+TEST(WithDeadline, WhatIsThrownIsReturnedAtOnce) {
+  const auto broken = []() -> Async<int> {
+    CO_SNAP_TRY(co_await wait_for(1ms));
+    throw std::runtime_error("broken");
+  };
+  const auto result = run_async(with_deadline(1h, "answer", broken()));
+  EXPECT_EQ(result.error().kind(), ErrorKind::kInternal);
+  EXPECT_EQ(result.error().message(), "answer: broken");
+}
+
+TEST(WithDeadline, ACancelledOperationThatAwaitsAgainStillEnds) {
+  const auto stubborn = []() -> Async<int> {
+    static_cast<void>(co_await wait_for(1h));
+    static_cast<void>(co_await wait_for(1h));
+    co_return 1;
+  };
+  EXPECT_EQ(run_async(with_deadline(5ms, "answer", stubborn())).error().kind(), ErrorKind::kTimeout);
+}
+
 TEST(Event, WakesAllWaitersAndStaysSet) {
   asio::io_context context;
   Event event(context.get_executor());

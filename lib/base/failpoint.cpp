@@ -21,8 +21,8 @@ std::map<std::string_view, Failpoint*>& registry() {
 
 }  // namespace
 
-Failpoint::Failpoint(const char* name) : name_(name) {
-  if (!registry().emplace(name, this).second) die(name, "registered twice");
+Failpoint::Failpoint(std::string name) : name_(std::move(name)) {
+  if (!registry().emplace(name_, this).second) die(name_, "registered twice");
 }
 
 Result<void> Failpoint::act() {

@@ -1,6 +1,6 @@
 // Named places in the code where a test or a fault can stop, delay, fail or kill what passes.
 //
-//   static Failpoint after_read("uffd.after_read");       // at namespace scope, in the file that it is in
+//   Failpoint after_read("uffd.after_read");  // at namespace scope, in the file that it is in
 //   ...
 //   SNAP_TRY(after_read.hit());
 //
@@ -16,6 +16,7 @@
 #include <memory>
 #include <shared_mutex>
 #include <string>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -28,8 +29,8 @@ class Failpoint {
   /// What happens at the failpoint; an error is returned to the code that hit it. May block.
   using Action = std::function<Result<void>()>;
 
-  /// Registers it under `name` (a string literal, unique in the program).
-  explicit Failpoint(const char* name);
+  /// Registers it under `name`, which is unique in the program.
+  explicit Failpoint(std::string name);
   Failpoint(const Failpoint&) = delete;
   Failpoint& operator=(const Failpoint&) = delete;
 
@@ -46,7 +47,7 @@ class Failpoint {
   friend class ScopedFailpoint;
   Result<void> act();
 
-  const char* name_;
+  const std::string name_;
   std::atomic<bool> armed_ = false;
   std::shared_mutex mutex_;  // Held shared inside an action, exclusively while the action changes.
   Action action_;

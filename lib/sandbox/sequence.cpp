@@ -1,0 +1,69 @@
+#include "lib/sandbox/sequence.h"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+
+#include "lib/base/log.h"
+
+namespace snaphammer::sandbox {
+
+PhaseId::PhaseId(std::string_view sequence, std::string_view name)
+    : path_(std::string(sequence) + "." + std::string(name)),
+      name_at_(sequence.size() + 1),
+      before_(path_ + ":before"),
+      after_(path_ + ":after") {}
+
+void Sequence::add(const PhaseId& id, Duration deadline, Action action, Action undo) {
+  phases_.push_back({&id, deadline, std::move(action), std::move(undo)});
+}
+
+Async<void> Sequence::run_phase(const Phase& phase) {
+  CO_SNAP_TRY(phase.id->before_.hit());
+  auto done = co_await with_deadline(phase.deadline, std::string(phase.id->name()), phase.action());
+  CO_SNAP_TRY(std::move(done));
+  CO_SNAP_TRY(phase.id->after_.hit());
+  co_return Result<void>();
+}
+
+Awaitable<SequenceOutcome> Sequence::run(OnAbort on_abort) {
+  // A cancelled phase ends like a failed one; without this, Asio would throw before it could be undone.
+  co_await asio::this_coro::throw_if_cancelled(false);
+  SequenceOutcome outcome;
+  std::size_t begun = 0;
+  for (const Phase& phase : phases_) {
+    ++begun;
+    const TimePoint start = SteadyClock::now();
+    outcome.result = co_await run_phase(phase);
+    outcome.timings.push_back({std::string(phase.id->name()), SteadyClock::now() - start});
+    log_debug("sequence", "{}: {} took {:.3f} ms", description_, phase.id->name(),
+              to_ms(outcome.timings.back().took));
+    if (!outcome.result) break;
+  }
+  if (!outcome.result) {
+    outcome.result = std::move(outcome.result).error().in(phases_[begun - 1].id->path()).in(description_);
+    outcome.service_restored = false;
+    if (on_abort == OnAbort::kUndo) {
+      // On a thread of control of its own: whoever cancelled the sequence wants it to end, but not half-way.
+      const auto executor = co_await asio::this_coro::executor;
+      outcome.service_restored = co_await asio::co_spawn(
+          executor, undo(begun), asio::bind_cancellation_slot(asio::cancellation_slot(), asio::use_awaitable));
+    }
+  }
+  co_await asio::this_coro::throw_if_cancelled(true);
+  co_return outcome;
+}
+
+Awaitable<bool> Sequence::undo(std::size_t begun) {
+  bool all_undone = true;
+  while (begun-- > 0) {
+    const Phase& phase = phases_[begun];
+    if (!phase.undo) continue;
+    auto undone = co_await with_deadline(phase.deadline, "undo " + phase.id->path(), phase.undo());
+    if (!undone) {
+      all_undone = false;
+      log_warning("sequence", "{}: {}", description_, undone.error().describe());
+    }
+  }
+  co_return all_undone;
+}
+
+}  // namespace snaphammer::sandbox
