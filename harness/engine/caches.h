@@ -1,0 +1,23 @@
+// What Snaphammer keeps between campaigns: guest images and base snapshots, each under the hash of
+// its inputs.
+//
+// Everything in it can be deleted at any time when no campaign runs; it is made again.
+#pragma once
+
+#include <filesystem>
+
+#include "harness/engine/environment.h"
+
+namespace snaphammer::engine {
+
+struct Caches {
+  std::filesystem::path root;
+
+  /// ${SNAPHAMMER_CACHE}, else ${XDG_CACHE_HOME}/snaphammer, else ~/.cache/snaphammer.
+  static Caches of(const Environment& environment);
+
+  std::filesystem::path guest_images() const { return root / "images"; }
+  std::filesystem::path base_snapshots() const { return root / "base-snapshots"; }
+};
+
+}  // namespace snaphammer::engine
