@@ -1,20 +1,19 @@
 // Vm: the one interface to a virtual machine. A backend (qemu/, later firecracker/) implements it.
 //
-//   CO_SNAP_ASSIGN(auto vm, co_await backend.start(config, placement));          // process up, vCPUs stopped
-//   CO_SNAP_TRY(co_await vm->resume());                                          // boots
-//   CO_SNAP_TRY(co_await vm->pause());
-//   CO_SNAP_TRY(co_await vm->save_state("/.../vmstate"));                        // RAM is read from vm->ram()
+//   CO_SNAP_ASSIGN(auto vm, co_await backend.start(config, placement));          // process up,
+//   vCPUs stopped CO_SNAP_TRY(co_await vm->resume());                                          //
+//   boots CO_SNAP_TRY(co_await vm->pause()); CO_SNAP_TRY(co_await vm->save_state("/.../vmstate"));
+//   // RAM is read from vm->ram()
 //
-//   placement.memory_handoff = "/.../uffd.sock";                                 // a page server listens there
-//   CO_SNAP_ASSIGN(auto vm, co_await backend.start(config, placement));          // empty RAM, handed off
-//   CO_SNAP_TRY(co_await vm->load("/.../vmstate"));                              // vCPUs still stopped
+//   placement.memory_handoff = "/.../uffd.sock";                                 // a page server
+//   listens there CO_SNAP_ASSIGN(auto vm, co_await backend.start(config, placement));          //
+//   empty RAM, handed off CO_SNAP_TRY(co_await vm->load("/.../vmstate")); // vCPUs still stopped
 //   CO_SNAP_TRY(co_await vm->resume());
 //
-// All of it belongs to one io_context thread. Every operation is cancellable and fails with kGone, saying how
-// the VMM ended, when the VMM ends at any moment. Destroying a Vm kills its process and reaps it.
+// All of it belongs to one io_context thread. Every operation is cancellable and fails with kGone,
+// saying how the VMM ended, when the VMM ends at any moment. Destroying a Vm kills its process and
+// reaps it.
 #pragma once
-
-#include <sys/types.h>
 
 #include <filesystem>
 #include <memory>
@@ -22,6 +21,8 @@
 #include <set>
 #include <string>
 #include <vector>
+
+#include <sys/types.h>
 
 #include "lib/base/async.h"
 #include "lib/base/child_process.h"
@@ -38,7 +39,8 @@ enum class Accel {
 
 /// The balloon device, which every machine has.
 struct BalloonConfig {
-  bool free_page_reporting = false;  ///< The guest reports free ranges; the VMM discards them at once.
+  bool free_page_reporting =
+      false;  ///< The guest reports free ranges; the VMM discards them at once.
   bool deflate_on_oom = false;
 };
 
@@ -58,14 +60,16 @@ struct VmPlacement {
   std::filesystem::path directory;    ///< For sockets: short, private, exists already.
   std::filesystem::path console_log;  ///< The guest's console and kernel log, appended.
   std::filesystem::path vmm_log;      ///< The VMM's own standard output and error, appended.
-  /// Set for a restore: guest RAM starts empty and is handed off (userfaultfd, Firecracker's format) to the
-  /// page server that listens on this Unix socket.
+  /// Set for a restore: guest RAM starts empty and is handed off (userfaultfd, Firecracker's
+  /// format) to the page server that listens on this Unix socket.
   std::optional<std::filesystem::path> memory_handoff;
 };
 
-/// Guest RAM as the host can read it without the guest's doing: offset = position in the memory file.
+/// Guest RAM as the host can read it without the guest's doing: offset = position in the memory
+/// file.
 struct GuestRam {
-  int fd = -1;  ///< Owned by the Vm. Read it with pread and SEEK_DATA; a hole is a page without memory.
+  int fd =
+      -1;  ///< Owned by the Vm. Read it with pread and SEEK_DATA; a hole is a page without memory.
   ByteCount size = 0;
 };
 
@@ -77,6 +81,17 @@ enum class Capability {
 };
 std::string_view name_of(Capability capability);
 
+/// How a VMM process ended, and why as far as it said so itself.
+struct VmEnd {
+  ExitStatus status;
+  /// "the guest reset itself: Kernel panic - not syncing: ..."; empty when the VMM gave no reason.
+  std::string cause;
+
+  /// "exited with status 0: the guest powered off".
+  std::string describe() const;
+};
+
+/// Destroy it only when none of its operations is in flight.
 class Vm {
  public:
   virtual ~Vm() = default;
@@ -85,7 +100,8 @@ class Vm {
   virtual Async<void> resume() = 0;
   /// Stops all vCPUs; they stand between two instructions when it returns.
   virtual Async<void> pause() = 0;
-  /// Writes the device and vCPU state, without RAM, to a new file. Only while paused; the VM stays paused.
+  /// Writes the device and vCPU state, without RAM, to a new file. Only while paused; the VM stays
+  /// paused.
   virtual Async<void> save_state(const std::filesystem::path& path) = 0;
   /// Loads what save_state() wrote. Only into a VM that was started with a memory hand-off, once.
   virtual Async<void> load(const std::filesystem::path& path) = 0;
@@ -98,16 +114,21 @@ class Vm {
   virtual Async<void> remove(ByteCount offset, ByteCount length) = 0;
 
   virtual GuestRam ram() const = 0;
-  /// The accelerator in use and why it was chosen, for the results: {"tcg", "KVM runs 3.4 M loops/s: emulated"}.
+  /// The accelerator in use and why it was chosen, for the results: {"tcg", "KVM runs 3.4 M
+  /// loops/s: emulated"}.
   virtual std::pair<std::string, std::string> accel() const = 0;
   virtual pid_t pid() const = 0;
 
-  /// The socket on which raw vsock packets travel (lib/vsock), when this backend leaves vsock to the harness; the
-  /// caller takes it over, once. Empty when the VMM serves the hybrid door by itself.
+  /// The socket on which raw vsock packets travel (lib/vsock), when this backend leaves vsock to
+  /// the harness; the caller takes it over, once. Empty when the VMM serves the hybrid door by
+  /// itself.
   virtual UniqueFd take_vsock_packets() = 0;
 
-  /// Returns when the VMM process has ended, with how.
-  virtual Async<ExitStatus> wait_ended() = 0;
+  /// Sends a signal to the VMM process: SIGKILL, SIGSTOP and SIGCONT are faults it must be possible
+  /// to make.
+  virtual Result<void> signal(int number) = 0;
+  /// Returns when the VMM process has ended, with how. Any number of callers, also after the end.
+  virtual Async<VmEnd> wait_ended() = 0;
 };
 
 class Backend {
@@ -116,10 +137,12 @@ class Backend {
 
   virtual std::string_view name() const = 0;
   virtual std::set<Capability> capabilities() const = 0;
-  /// Identifies all of this host's side that a saved state depends on: VMM version, accelerator, device set.
+  /// Identifies all of this host's side that a saved state depends on: VMM version, accelerator,
+  /// device set.
   virtual Result<std::string> state_compatibility(const VmConfig& config) = 0;
   /// Starts a VMM process with its vCPUs stopped.
-  virtual Async<std::unique_ptr<Vm>> start(const VmConfig& config, const VmPlacement& placement) = 0;
+  virtual Async<std::unique_ptr<Vm>> start(const VmConfig& config,
+                                           const VmPlacement& placement) = 0;
 };
 
 }  // namespace snaphammer::vmm
