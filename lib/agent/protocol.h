@@ -1,0 +1,138 @@
+// What the host and the agent in the guest say to each other. Plain structs with their JSON; both
+// sides use them.
+//
+//   GET  /health                   HealthReport
+//   POST /init                     InitRequest -> InitReport
+//   POST /exec                     ExecRequest -> stream of ExecFrame
+//   GET  /workloads                {"workloads": [WorkloadInfo...]}
+//   POST /workloads/start          StartWorkload -> WorkloadInfo (workload_protocol.h) POST
+//   /workloads/{as}/check     {"timeout_ms": N} -> stream of Finding, then a CheckReport POST
+//   /workloads/{as}/stop      {"timeout_ms": N} -> WorkloadInfo
+//
+// All of it is HTTP/1.1 on vsock port kAgentPort of the guest. A stream is a chunked body of JSON
+// lines. An error is
+// {"error": "...", "advice": "..."} with a status of 400 or above. The guest's own connection to
+// port kOutputPort of the host carries the lines of output_protocol.h.
+//
+// from_json() is strict: unknown fields, missing ones and wrong types are kInvalid.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "lib/base/result.h"
+#include "lib/base/units.h"
+
+namespace snaphammer::agent {
+
+inline constexpr std::uint32_t kAgentPort = 1024;
+inline constexpr std::uint32_t kOutputPort = 1025;
+inline constexpr std::uint32_t kHostCid = 2;
+
+/// No line of any stream is longer, its newline included.
+inline constexpr std::size_t kMaxLine = 64_KiB;
+
+/// Names of workload instances and programs: 1 to 64 of [a-z0-9-].
+bool is_valid_name(std::string_view name);
+/// A timeout as it travels: whole milliseconds, 1 up to a day.
+Result<Duration> timeout_from_ms(std::uint64_t milliseconds);
+
+struct HealthReport {
+  std::string status = "ok";
+  std::string version;           ///< Of the agent.
+  std::string boot_id;           ///< The guest kernel's; survives snapshots.
+  std::string kernel;            ///< The guest kernel's release.
+  Duration uptime{};             ///< CLOCK_MONOTONIC of the guest.
+  Duration wall_clock{};         ///< CLOCK_REALTIME of the guest, since 1970.
+  std::string generation;        ///< Of the last InitRequest; empty before the first.
+  std::uint64_t output_epoch{};  ///< Of the latest output connection; 0 before the first.
+
+  nlohmann::json to_json() const;
+  static Result<HealthReport> from_json(const nlohmann::json& json);
+};
+
+/// Who this guest is; readable there in /run/snaphammer/identity.json.
+struct Identity {
+  std::string name;
+  std::map<std::string, std::string>
+      environment;  ///< Also given to every exec and workload from then on.
+  std::string token;
+
+  nlohmann::json to_json() const;
+  static Result<Identity> from_json(const nlohmann::json& json);
+};
+
+struct InitRequest {
+  std::string
+      generation;  ///< New for every boot, restore and clone. Repeated, nothing is done twice.
+  Duration
+      wall_clock{};  ///< The host's CLOCK_REALTIME, since 1970; 0 leaves the guest's clock alone.
+  Identity identity;
+  std::string entropy;  ///< Bytes for the guest kernel's random state, which is then reseeded; may
+                        ///< be empty.
+
+  nlohmann::json to_json() const;
+  static Result<InitRequest> from_json(const nlohmann::json& json);
+};
+
+struct InitReport {
+  std::string generation;
+  Duration clock_step{};          ///< How far the wall clock was moved, forward positive.
+  std::uint64_t entropy_bytes{};  ///< How many were added.
+
+  nlohmann::json to_json() const;
+  static Result<InitReport> from_json(const nlohmann::json& json);
+};
+
+/// How a process in the guest ended: one of the two is set, neither while it runs.
+struct ProcessEnd {
+  std::optional<int> code;
+  std::optional<int> signal;
+
+  bool ended() const { return code.has_value() || signal.has_value(); }
+  /// "exited with status 1", "was killed by signal 9", "is still running".
+  std::string describe() const;
+};
+
+struct ExecRequest {
+  std::string id;  ///< 1 to 64 characters. An id that was seen already is never run again.
+  std::vector<std::string>
+      command;  ///< Program and arguments; looked up in the agent's PATH without a slash.
+  std::map<std::string, std::string> environment;  ///< Added to the agent's and the identity's.
+  std::string directory = "/";
+  std::string input;  ///< Bytes for its standard input, which is then closed.
+  Duration
+      timeout{};  ///< After it the process group is killed. Whole milliseconds; must be positive.
+
+  nlohmann::json to_json() const;
+  static Result<ExecRequest> from_json(const nlohmann::json& json);
+};
+
+enum class ExecEvent {
+  kStarted,  ///< The request is accepted and its id taken. Comes before the process is started.
+  kStdout,
+  kStderr,
+  kExit,  ///< The last frame.
+};
+
+struct ExecFrame {
+  ExecEvent event = ExecEvent::kStarted;
+  std::string data;        ///< kStdout, kStderr.
+  ProcessEnd end;          ///< kExit; neither code nor signal when it could not be started.
+  bool timed_out = false;  ///< kExit
+  bool recorded =
+      false;  ///< kExit: the id was seen before; this is how that one ended, nothing ran now.
+  std::string error;  ///< kExit: why it did not start or was killed.
+
+  nlohmann::json to_json() const;
+  static Result<ExecFrame> from_json(const nlohmann::json& json);
+};
+
+}  // namespace snaphammer::agent

@@ -1,0 +1,67 @@
+// What host and agent say about workloads, and the contract between the agent and a workload.
+//
+// A workload is any program. It gets commands on its standard input, one line each: `check`,
+// `quiesce`, `resume`, `stop`. It writes JSON lines on its standard output:
+//
+//   {"type":"ready"}                                             once, when it is at work
+//   {"type":"beat", ...}                                         now and then; forwarded to the
+//   host
+//   {"type":"finding","id":"stale-page","message":"...","evidence":{...}}
+//   {"type":"verdict","pass":true, ...counters}                  one for each `check`, after all
+//   its findings
+//   {"type":"quiesced"}, {"type":"resumed"}                      one for each `quiesce` and
+//   `resume`
+//
+// The agent keeps findings until a check has delivered them. When too many wait, it stops reading
+// and the workload blocks on its output, so a workload must be able to wait there. `stop`, or the
+// end of its input, ends it.
+#pragma once
+
+#include "lib/agent/protocol.h"
+
+namespace snaphammer::agent {
+
+struct StartWorkload {
+  std::string workload;  ///< The program: /usr/lib/snaphammer/workloads/<workload>.
+  std::string as;        ///< The instance's name.
+  std::map<std::string, std::string> args;      ///< Given as `--key value`.
+  Duration timeout = std::chrono::seconds(30);  ///< For its `ready`.
+
+  nlohmann::json to_json() const;
+  static Result<StartWorkload> from_json(const nlohmann::json& json);
+};
+
+struct WorkloadInfo {
+  std::string as;
+  std::string workload;
+  std::int64_t pid{};
+  ProcessEnd end;                     ///< Neither set while it runs.
+  std::string stderr_tail;            ///< The last of what it wrote there.
+  std::uint64_t findings{};           ///< All that it reported so far.
+  std::uint64_t undelivered_bytes{};  ///< Of findings that no check has collected yet.
+
+  nlohmann::json to_json() const;
+  static Result<WorkloadInfo> from_json(const nlohmann::json& json);
+};
+
+struct Finding {
+  std::string id;  ///< `stale-page` ...
+  std::string message;
+  nlohmann::json evidence = nlohmann::json::object();
+
+  nlohmann::json to_json() const;
+  static Result<Finding> from_json(const nlohmann::json& json);
+};
+
+/// The last line of a check: {"type":"verdict","pass":...,counters} or {"type":"died",...}.
+struct CheckReport {
+  bool pass = false;
+  nlohmann::json counters =
+      nlohmann::json::object();      ///< What else the verdict says: pages checked, rounds ...
+  std::optional<WorkloadInfo> died;  ///< There is no verdict; the workload ended by itself.
+
+  nlohmann::json to_json() const;
+  static Result<CheckReport> from_json(const nlohmann::json& json);
+};
+
+}  // namespace snaphammer::agent
