@@ -10,8 +10,7 @@ namespace snaphammer::engine {
 class Environment {
  public:
   Environment() = default;
-  explicit Environment(std::map<std::string, std::string, std::less<>> variables)
-      : variables_(std::move(variables)) {}
+  explicit Environment(std::map<std::string, std::string, std::less<>> variables) : variables_(std::move(variables)) {}
   /// This process's own, as it is now.
   static Environment of_this_process();
 

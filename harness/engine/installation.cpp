@@ -15,8 +15,7 @@ constexpr const char* kInterposerName = "libsnaphammer-interposer.so";
 // configured.
 std::optional<fs::path> build_tree_of(const fs::path& program) {
   std::error_code ignored;
-  for (fs::path directory = program.parent_path(); directory.has_relative_path();
-       directory = directory.parent_path()) {
+  for (fs::path directory = program.parent_path(); directory.has_relative_path(); directory = directory.parent_path()) {
     if (fs::exists(directory / "CMakeCache.txt", ignored)) return directory;
   }
   return std::nullopt;
@@ -42,10 +41,8 @@ Installation Installation::around(const fs::path& program, const Environment& en
     result.interposer = library / kInterposerName;
     result.guest_image = library / "guest-image";
   }
-  if (const std::string given = environment.get("SNAPHAMMER_INTERPOSER"); !given.empty())
-    result.interposer = given;
-  if (const std::string given = environment.get("SNAPHAMMER_IMAGE"); !given.empty())
-    result.guest_image = given;
+  if (const std::string given = environment.get("SNAPHAMMER_INTERPOSER"); !given.empty()) result.interposer = given;
+  if (const std::string given = environment.get("SNAPHAMMER_IMAGE"); !given.empty()) result.guest_image = given;
   return result;
 }
 

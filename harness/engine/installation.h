@@ -4,11 +4,14 @@
 //   SNAP_ASSIGN(const Installation installation, Installation::of_this_process());
 //   use(installation.interposer);
 //
-//                  build tree                                            installed under PREFIX
-//   program        BUILD/harness/cli/snaphammer                          PREFIX/bin/snaphammer
+// In a build tree BUILD:
+//   program        BUILD/harness/cli/snaphammer
 //   interposer     BUILD/lib/interposer/libsnaphammer-interposer.so
-//   PREFIX/lib/snaphammer/libsnaphammer-interposer.so guest image    the directory that
-//   BUILD/guest-image.path names       PREFIX/lib/snaphammer/guest-image
+//   guest image    the directory that the file BUILD/guest-image.path names
+// Installed under PREFIX:
+//   program        PREFIX/bin/snaphammer
+//   interposer     PREFIX/lib/snaphammer/libsnaphammer-interposer.so
+//   guest image    PREFIX/lib/snaphammer/guest-image
 //
 // SNAPHAMMER_INTERPOSER and SNAPHAMMER_IMAGE name others. Nothing is promised to exist: that is for
 // `doctor` and the check before a campaign, which say what to do about it.
@@ -22,10 +25,9 @@
 namespace snaphammer::engine {
 
 struct Installation {
-  std::filesystem::path program;     ///< This executable; a worker is started from it.
-  std::filesystem::path interposer;  ///< The library preloaded into QEMU.
-  std::filesystem::path
-      guest_image;  ///< Directory with the guest's kernel and initramfs; empty when unknown.
+  std::filesystem::path program;      ///< This executable; a worker is started from it.
+  std::filesystem::path interposer;   ///< The library preloaded into QEMU.
+  std::filesystem::path guest_image;  ///< Directory with the guest's kernel and initramfs; empty when unknown.
 
   /// For an executable at `program` (absolute, symlinks resolved).
   static Installation around(const std::filesystem::path& program, const Environment& environment);

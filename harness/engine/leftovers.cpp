@@ -36,9 +36,7 @@ Async<std::vector<std::string>> remove_one(fs::path directory) {
   const std::string id = directory.filename();
   const std::string prefix = "removed what dead campaign " + id + " left: ";
   std::vector<std::string> removed;
-  const auto of_this_campaign = [id](const Process& process) {
-    return process.has(kCampaignVariable, id);
-  };
+  const auto of_this_campaign = [id](const Process& process) { return process.has(kCampaignVariable, id); };
   CO_SNAP_ASSIGN(const std::vector<Process> killed, co_await end_all(of_this_campaign));
   for (const Process& process : killed) removed.push_back(prefix + "process " + process.describe());
   for (const std::string& mount : mounts_in(directory)) {
@@ -79,8 +77,7 @@ Async<std::vector<Process>> end_all(std::function<bool(const Process&)> wanted) 
     CO_SNAP_ASSIGN(std::vector<Process> ended, co_await end_processes(std::move(found), settle));
     std::move(ended.begin(), ended.end(), std::back_inserter(killed));
   }
-  co_return Error(ErrorKind::kIo,
-                  "processes come back faster than they can be killed, last " + last);
+  co_return Error(ErrorKind::kIo, "processes come back faster than they can be killed, last " + last);
 }
 
 Result<std::vector<std::string>> remove_leftovers(const fs::path& base) {

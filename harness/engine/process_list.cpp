@@ -36,8 +36,7 @@ struct Stat {
 std::optional<Stat> parse_stat(const std::string& text) {
   const std::size_t open = text.find('(');
   const std::size_t close = text.rfind(')');
-  if (open == std::string::npos || close == std::string::npos || close + 4 >= text.size())
-    return std::nullopt;
+  if (open == std::string::npos || close == std::string::npos || close + 4 >= text.size()) return std::nullopt;
   Stat stat;
   stat.name = text.substr(open + 1, close - open - 1);
   const char* const parent = text.data() + close + 4;
@@ -68,8 +67,7 @@ std::optional<Process> look_at(pid_t pid) {
   process.command = command_of(directory, stat->name);
   process.environment = read_whole(directory / "environ");
   // All of this was about the process that `handle` holds only if that one is still there.
-  if (::syscall(SYS_pidfd_send_signal, process.handle.get(), 0, nullptr, 0) != 0 && errno == ESRCH)
-    return std::nullopt;
+  if (::syscall(SYS_pidfd_send_signal, process.handle.get(), 0, nullptr, 0) != 0 && errno == ESRCH) return std::nullopt;
   return process;
 }
 
@@ -107,8 +105,8 @@ std::string Process::describe() const { return std::to_string(pid) + " (" + comm
 std::vector<Process> processes_where(const std::function<bool(const Process&)>& wanted) {
   std::vector<Process> found;
   std::error_code error;
-  for (auto entry = fs::directory_iterator("/proc", error);
-       !error && entry != fs::directory_iterator(); entry.increment(error)) {
+  for (auto entry = fs::directory_iterator("/proc", error); !error && entry != fs::directory_iterator();
+       entry.increment(error)) {
     const std::string name = entry->path().filename();
     pid_t pid = 0;
     const auto [end, not_a_number] = std::from_chars(name.data(), name.data() + name.size(), pid);
@@ -124,8 +122,7 @@ Async<std::vector<Process>> end_processes(std::vector<Process> processes, Durati
   std::vector<Process> killed;
   for (Process& process : processes) {
     const Duration left = std::max<Duration>(settled - SteadyClock::now(), 1ms);
-    const Result<void> ended =
-        co_await with_deadline(left, "process " + process.describe(), wait_ended(process));
+    const Result<void> ended = co_await with_deadline(left, "process " + process.describe(), wait_ended(process));
     if (ended) {
       reap(process);
     } else {
@@ -134,8 +131,8 @@ Async<std::vector<Process>> end_processes(std::vector<Process> processes, Durati
     }
   }
   for (const Process& process : killed) {
-    CO_SNAP_TRY(co_await with_deadline(
-        kDeathOfAKilledProcess, "killed process " + process.describe(), wait_ended(process)));
+    CO_SNAP_TRY(
+        co_await with_deadline(kDeathOfAKilledProcess, "killed process " + process.describe(), wait_ended(process)));
     reap(process);
   }
   co_return killed;

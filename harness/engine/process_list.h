@@ -23,8 +23,7 @@ namespace snaphammer::engine {
 struct Process {
   pid_t pid = -1;
   pid_t parent = -1;
-  std::string
-      command;  ///< Its command line, for messages; its short name in brackets when that is gone.
+  std::string command;      ///< Its command line, for messages; its short name in brackets when that is gone.
   std::string environment;  ///< As it was started with, entries separated by NUL; empty when it may
                             ///< not be read.
   UniqueFd handle;          ///< A pidfd.

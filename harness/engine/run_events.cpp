@@ -8,8 +8,7 @@ namespace snaphammer::engine {
 void RunEvents::phase(std::string_view what) {
   if (fd_ < 0) return;
   using nlohmann::json;
-  const std::string line =
-      json{{"phase", what}}.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+  const std::string line = json{{"phase", what}}.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
   // The pipe does not block, and one write of up to PIPE_BUF bytes is whole or not at all.
   [[maybe_unused]] const ssize_t written = ::write(fd_, line.data(), line.size());
 }

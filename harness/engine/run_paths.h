@@ -21,6 +21,8 @@ struct RunPaths {
   std::filesystem::path result() const { return artifacts / "result.json"; }
   /// The worker's own log.
   std::filesystem::path log() const { return artifacts / "worker.log"; }
+  /// What the worker wrote to its standard output and error: nothing, unless something broke.
+  std::filesystem::path output() const { return artifacts / "worker-output.log"; }
 };
 
 }  // namespace snaphammer::engine

@@ -19,8 +19,7 @@ constexpr std::size_t kLongestBase = 36;
 
 Result<void> make_private_directory(const fs::path& path) {
   if (::mkdir(path.c_str(), 0700) != 0) {
-    return errno_error("create " + path.string())
-        .advise("set XDG_RUNTIME_DIR to a directory of your own");
+    return errno_error("create " + path.string()).advise("set XDG_RUNTIME_DIR to a directory of your own");
   }
   return {};
 }
@@ -53,14 +52,12 @@ Result<bool> try_lock(const UniqueFd& fd, const fs::path& path) {
 Result<fs::path> runtime_base(const Environment& environment) {
   fs::path base;
   const fs::path given = environment.get("XDG_RUNTIME_DIR");
-  if (std::error_code ignored; given.is_absolute() && fs::is_directory(given, ignored))
-    base = given / "snaphammer";
+  if (std::error_code ignored; given.is_absolute() && fs::is_directory(given, ignored)) base = given / "snaphammer";
   if (base.empty() || base.native().size() > kLongestBase) {
     base = "/tmp/snaphammer-" + std::to_string(::geteuid());
   }
   if (::mkdir(base.c_str(), 0700) != 0 && errno != EEXIST) {
-    return errno_error("create " + base.string())
-        .advise("set XDG_RUNTIME_DIR to a directory of your own");
+    return errno_error("create " + base.string()).advise("set XDG_RUNTIME_DIR to a directory of your own");
   }
   SNAP_TRY(check_private(base));
   return base;
@@ -87,8 +84,7 @@ Result<RuntimeDirectory> RuntimeDirectory::create(const fs::path& base, const st
 
 RuntimeDirectory::~RuntimeDirectory() {
   if (!lock_) return;
-  std::error_code
-      ignored;  // What cannot be removed now is reported by the next command, which tries again.
+  std::error_code ignored;  // What cannot be removed now is reported by the next command, which tries again.
   fs::remove_all(path_, ignored);
 }
 
@@ -101,8 +97,8 @@ Result<fs::path> RuntimeDirectory::make_subdirectory(const std::string& name) {
 Result<std::vector<fs::path>> dead_runtime_directories(const fs::path& base, const BaseLock&) {
   std::vector<fs::path> dead;
   std::error_code error;
-  for (auto entry = fs::directory_iterator(base, error);
-       !error && entry != fs::directory_iterator(); entry.increment(error)) {
+  for (auto entry = fs::directory_iterator(base, error); !error && entry != fs::directory_iterator();
+       entry.increment(error)) {
     std::error_code ignored;
     if (!fs::is_directory(entry->symlink_status(ignored))) continue;
     const fs::path lock_path = entry->path() / kLockName;

@@ -49,15 +49,14 @@ class RuntimeDirectory {
   Result<std::filesystem::path> make_subdirectory(const std::string& name);
 
  private:
-  RuntimeDirectory(std::filesystem::path path, UniqueFd lock)
-      : path_(std::move(path)), lock_(std::move(lock)) {}
+  RuntimeDirectory(std::filesystem::path path, UniqueFd lock) : path_(std::move(path)), lock_(std::move(lock)) {}
   std::filesystem::path path_;
   UniqueFd lock_;
 };
 
 /// The directories in `base` whose campaigns have died. Call it with the base's lock held, or the
 /// answer may be outdated at once.
-Result<std::vector<std::filesystem::path>> dead_runtime_directories(
-    const std::filesystem::path& base, const BaseLock& lock);
+Result<std::vector<std::filesystem::path>> dead_runtime_directories(const std::filesystem::path& base,
+                                                                    const BaseLock& lock);
 
 }  // namespace snaphammer::engine

@@ -1,0 +1,66 @@
+// A campaign: many runs, some at a time, each in a worker process of its own.
+//
+//   CampaignSettings settings{.id = new_campaign_id(), .directory = "/.../out", .runtime_base = base, ...};
+//   SNAP_ASSIGN(const CampaignEnd end, run_campaign(std::move(plans), settings, listener));
+//   return exit_code(end);
+//
+// DIRECTORY/results.json is up to date after each run; DIRECTORY/runs/ID/ has a run's artifacts. The first SIGINT,
+// SIGTERM or SIGHUP stops gently, the second at once; either way what has finished is kept.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/engine/caches.h"
+#include "harness/engine/installation.h"
+#include "harness/engine/worker_process.h"
+#include "harness/report/results.h"
+#include "harness/scenario/plan.h"
+#include "lib/base/result.h"
+
+namespace snaphammer::engine {
+
+struct CampaignSettings {
+  std::string id;
+  std::filesystem::path directory;     ///< For results; made when missing, must not hold results yet.
+  std::filesystem::path runtime_base;  ///< See runtime_base().
+  Caches caches;
+  Installation installation;
+  unsigned parallel = 1;   ///< Runs at a time.
+  bool fail_fast = false;  ///< Start nothing more after the first run that was not as expected.
+  WorkerOptions worker;
+};
+
+/// Hears of everything as it happens, on the campaign's thread. Slots count from 0 to `parallel` - 1.
+class CampaignListener {
+ public:
+  virtual ~CampaignListener() = default;
+  virtual void run_began(unsigned slot, const scenario::RunPlan& plan) = 0;
+  virtual void run_phase(unsigned slot, std::string_view phase) = 0;
+  virtual void run_ended(unsigned slot, const report::RunResult& result) = 0;
+  /// Called again when a gentle stop becomes one at once.
+  virtual void stopping(bool at_once) = 0;
+};
+
+struct CampaignEnd {
+  report::CampaignResult results;  ///< In the order of the plan; of the runs that finished.
+  std::size_t planned = 0;
+  bool interrupted = false;
+  std::vector<std::string> own_errors;  ///< What the campaign itself did wrong or could not do.
+};
+
+/// Date, time and some random digits: "20260131-235959-4f1c".
+std::string new_campaign_id();
+
+/// Runs them all. Blocks; call it from the main thread, which becomes the reaper of everything that workers leave.
+/// An error means that the campaign could not begin.
+Result<CampaignEnd> run_campaign(std::vector<scenario::RunPlan> plans, const CampaignSettings& settings,
+                                 CampaignListener& listener);
+
+/// The contract's exit code: 130 interrupted; 4 the harness failed; 1 some run was not as expected; 3 some run was
+/// inconclusive, or every one was skipped; else 0.
+int exit_code(const CampaignEnd& end);
+
+}  // namespace snaphammer::engine
