@@ -1,0 +1,118 @@
+// What can be said about a key after fields.add(...): each call adds a check and its explanation.
+//
+//   fields.add("from", &Restore::from, "The snapshot to restore.").required().refers_to("snapshot");
+#pragma once
+
+#include <concepts>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "harness/scenario/codec.h"
+#include "harness/scenario/names.h"
+
+namespace snaphammer::scenario {
+
+template <class T>
+struct Field;
+
+template <class T, class M>
+class FieldBuilder {
+ public:
+  FieldBuilder(Field<T>& field, M T::*member) : field_(field), member_(member) {}
+
+  FieldBuilder& required() {
+    field_.info.required = true;
+    field_.info.default_value = nullptr;
+    return *this;
+  }
+
+  /// Both bounds are allowed values. For integers, sizes and durations; an optional is checked when it is there.
+  template <class Bound>
+  FieldBuilder& between(Bound low, Bound high) {
+    limit_info(field_.info.type, to_json(low), to_json(high));
+    return check([low, high, expects = field_.info.type.expects](const auto& value, Reader& reader, const Node& node) {
+      using Value = std::decay_t<decltype(value)>;
+      if (value < static_cast<Value>(low) || value > static_cast<Value>(high)) reader.expected(node, expects);
+    });
+  }
+
+  /// Text (or each text of a list) must match the ECMAScript `pattern`; `meaning` completes "expected ...".
+  FieldBuilder& matching(std::string pattern, std::string meaning) {
+    field_.info.type.expects = meaning;
+    field_.info.type.schema = {{"type", "string"}, {"pattern", "^(" + pattern + ")$"}};
+    return each_text([pattern, meaning](Reader& reader, const Node& node, const std::string& text) {
+      check_pattern(reader, node, text, pattern, meaning);
+    });
+  }
+
+  /// Text (or each text of a list) must name an entry of a catalogue: `in_catalog("workload", workloads_named)`.
+  FieldBuilder& in_catalog(NameLookup lookup) {
+    limit_to_names(field_.info.type, lookup);
+    return each_text([lookup](Reader& reader, const Node& node, const std::string& text) {
+      check_name(reader, node, text, lookup);
+    });
+  }
+
+  /// This text gives a name to what the step makes: a snapshot, a workload, a fault.
+  FieldBuilder& declares(std::string space) {
+    return each_text([space](Reader& reader, const Node& node, const std::string& text) {
+      reader.declare(space, text, node.where);
+    });
+  }
+
+  /// This text names what an earlier step declared, or is `word` ("all"), which then stands for all of them.
+  FieldBuilder& refers_to(std::string space, std::string word = {}) {
+    return each_text([space, word](Reader& reader, const Node& node, const std::string& text) {
+      if (text != word) reader.refer(space, text, node.where);
+    });
+  }
+
+  /// Like refers_to(); and afterwards the name may be declared again.
+  FieldBuilder& releases(std::string space, std::string word = {}) {
+    refers_to(space, word);
+    return each_text([space](Reader& reader, const Node&, const std::string& text) { reader.release(space, text); });
+  }
+
+  /// Any other check of a value that was read well.
+  FieldBuilder& check(auto check_value) {
+    field_.read = [read = std::move(field_.read), member = member_, check_value](Reader& reader, const Node& node,
+                                                                                   T& value) {
+      if (!read(reader, node, value)) return false;
+      const std::size_t errors = reader.diagnostics().size();
+      const M& member_value = value.*member;
+      if constexpr (requires { member_value.has_value(); }) {
+        if (member_value) check_value(*member_value, reader, node);
+      } else {
+        check_value(member_value, reader, node);
+      }
+      return reader.diagnostics().size() == errors;
+    };
+    return *this;
+  }
+
+ private:
+  static nlohmann::json to_json(Duration duration) { return format_duration(duration); }
+  template <std::integral I>
+  nlohmann::json to_json(I number) const {
+    const bool is_size = field_.info.type.schema.value("type", "") == "string";
+    return is_size ? nlohmann::json(format_bytes(static_cast<ByteCount>(number))) : nlohmann::json(number);
+  }
+  static nlohmann::json to_json(double number) { return number; }
+
+  FieldBuilder& each_text(std::function<void(Reader&, const Node&, const std::string&)> check_text) {
+    return check([check_text](const auto& value, Reader& reader, const Node& node) {
+      if constexpr (requires { value.begin()->size(); }) {
+        for (std::size_t i = 0; i < value.size(); ++i) check_text(reader, node.items[i], value[i]);
+      } else {
+        check_text(reader, node, value);
+      }
+    });
+  }
+
+  Field<T>& field_;
+  M T::*member_;
+};
+
+}  // namespace snaphammer::scenario

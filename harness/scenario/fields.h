@@ -1,0 +1,169 @@
+// What a struct looks like in a scenario file: one line per key. This is all that parsing, strict errors, defaults,
+// the JSON Schema, `describe` and matrix paths need.
+//
+//   struct UffdKnobs { OnRemove on_remove = OnRemove::kZero; unsigned workers = 2; };   // plain, knows nothing
+//
+//   void describe(Fields<UffdKnobs>& fields) {                     // found by argument-dependent lookup
+//     fields.add("on_remove", &UffdKnobs::on_remove, "What a REMOVE event does to its pages.");
+//     fields.add("workers", &UffdKnobs::workers, "Threads that serve page faults.").between(1, 64);
+//   }
+//
+// Defaults are those of a default-constructed T. `describe` must be visible where Codec<T> is first used.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "harness/scenario/codec.h"
+#include "harness/scenario/field_builder.h"
+
+namespace snaphammer::scenario {
+
+/// One key of T, with the types of its member erased.
+template <class T>
+struct Field {
+  FieldInfo info;
+  std::function<bool(Reader&, const Node&, T&)> read;
+  std::function<nlohmann::json(const T&)> write;
+};
+
+/// The parts of reading a map that do not depend on its C++ type.
+bool expect_map(Reader& reader, const Node& node, const std::vector<FieldInfo>& fields);
+bool report_unknown_keys(Reader& reader, const Node& node, const std::vector<FieldInfo>& fields);
+bool report_missing(Reader& reader, const Node& node, const FieldInfo& field);
+TypeInfo struct_info(std::vector<FieldInfo> fields, const std::string& shorthand);
+
+template <class T>
+class Fields {
+ public:
+  template <class M>
+  FieldBuilder<T, M> add(std::string name, M T::*member, std::string doc) {
+    return add_as<Codec<M>>(std::move(name), member, std::move(doc));
+  }
+  /// A size such as 256MiB; the member is a ByteCount, or an optional one.
+  FieldBuilder<T, ByteCount> size(std::string name, ByteCount T::*member, std::string doc) {
+    return add_as<SizeCodec>(std::move(name), member, std::move(doc));
+  }
+  FieldBuilder<T, std::optional<ByteCount>> size(std::string name, std::optional<ByteCount> T::*member,
+                                                 std::string doc) {
+    return add_as<OptionalCodec<ByteCount, SizeCodec>>(std::move(name), member, std::move(doc));
+  }
+  /// A member with a codec of its own.
+  template <class C, class M>
+  FieldBuilder<T, M> add_as(std::string name, M T::*member, std::string doc) {
+    FieldInfo info{std::move(name), std::move(doc), false, C::write(T{}.*member), C::info()};
+    fields_.push_back({std::move(info),
+                       [member](Reader& reader, const Node& node, T& value) {
+                         return C::read(reader, node, value.*member);
+                       },
+                       [member](const T& value) { return C::write(value.*member); }});
+    return FieldBuilder<T, M>(fields_.back(), member);
+  }
+
+  /// Takes over all keys of a described member, as if they were T's own.
+  template <class M>
+  void embed(M T::*member) {
+    const Fields<M>& inner = Fields<M>::of();
+    for (const Field<M>& field : inner.all()) {
+      fields_.push_back({field.info,
+                         [member, read = field.read](Reader& reader, const Node& node, T& value) {
+                           return read(reader, node, value.*member);
+                         },
+                         [member, write = field.write](const T& value) { return write(value.*member); }});
+    }
+    if (!inner.shorthand_.empty()) shorthand_ = inner.shorthand_;
+    for (const auto& rule : inner.rules_) {
+      rules_.push_back([member, rule](T& value, Reader& reader, const Node& node) {
+        rule(value.*member, reader, node);
+      });
+    }
+  }
+
+  /// Lets a value that is no map stand for this one key: `run_for: 2s` is `run_for: {for: 2s}`.
+  void shorthand(std::string name) { shorthand_ = std::move(name); }
+
+  /// Adds what one key cannot check: called after all keys were read without an error, with the map's node. It may
+  /// complete the value.
+  void rule(std::function<void(T&, Reader&, const Node&)> rule) { rules_.push_back(std::move(rule)); }
+
+  const std::vector<Field<T>>& all() const { return fields_; }
+  std::vector<FieldInfo> infos() const {
+    std::vector<FieldInfo> infos;
+    for (const Field<T>& field : fields_) infos.push_back(field.info);
+    return infos;
+  }
+
+  bool read(Reader& reader, const Node& node, T& value) const;
+  /// Every key that has a value, defaults included; the shorthand when that says it all.
+  nlohmann::json write(const T& value) const;
+  TypeInfo info() const { return struct_info(infos(), shorthand_); }
+
+  static const Fields& of() {
+    static const Fields fields = [] {
+      Fields built;
+      describe(built);
+      return built;
+    }();
+    return fields;
+  }
+
+ private:
+  template <class U>
+  friend class Fields;
+
+  std::vector<Field<T>> fields_;
+  std::string shorthand_;
+  std::vector<std::function<void(T&, Reader&, const Node&)>> rules_;
+};
+
+template <class T>
+bool Fields<T>::read(Reader& reader, const Node& node, T& value) const {
+  bool good = true;
+  if (!shorthand_.empty() && !node.is_map() && !node.is_null()) {
+    for (const Field<T>& field : fields_) {
+      if (field.info.name == shorthand_) good &= field.read(reader, node, value);
+    }
+  } else {
+    const std::vector<FieldInfo> known = infos();
+    if (!expect_map(reader, node, known)) return false;
+    good &= report_unknown_keys(reader, node, known);
+    for (const Field<T>& field : fields_) {
+      if (const Node* inner = node.find(field.info.name)) {
+        const Reader::Within within(reader, field.info.name);
+        good &= field.read(reader, *inner, value);
+      } else if (field.info.required) {
+        good = report_missing(reader, node, field.info);
+      }
+    }
+  }
+  const std::size_t errors = reader.diagnostics().size();
+  if (good) {
+    for (const auto& rule : rules_) rule(value, reader, node);
+  }
+  return good && reader.diagnostics().size() == errors;
+}
+
+template <class T>
+nlohmann::json Fields<T>::write(const T& value) const {
+  nlohmann::json json = nlohmann::json::object();
+  bool short_form = !shorthand_.empty();
+  for (const Field<T>& field : fields_) {
+    nlohmann::json written = field.write(value);
+    if (field.info.name != shorthand_ && written != field.info.default_value) short_form = false;
+    if (!written.is_null()) json[field.info.name] = std::move(written);
+  }
+  return short_form && json.contains(shorthand_) ? nlohmann::json(json[shorthand_]) : json;
+}
+
+template <Described T>
+struct Codec<T> {
+  static bool read(Reader& reader, const Node& node, T& value) {
+    return Fields<T>::of().read(reader, node, value);
+  }
+  static nlohmann::json write(const T& value) { return Fields<T>::of().write(value); }
+  static TypeInfo info() { return Fields<T>::of().info(); }
+};
+
+}  // namespace snaphammer::scenario

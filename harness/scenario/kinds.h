@@ -1,0 +1,86 @@
+// What the harness's other parts register for scenarios to name. (Step kinds are in step.h.)
+//
+//   struct ZeroPages { ByteCount resident = 150_MiB; };
+//   void describe(Fields<ZeroPages>& fields) { fields.size("resident", &ZeroPages::resident, "Memory that is mapped."); }
+//   const Registration<WorkloadKind> zero_pages{
+//       {"zero-pages", "Checks that fresh memory is zero.", "start: {workload: zero-pages}", args_of<ZeroPages>()}};
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/scenario/catalog.h"
+#include "harness/scenario/fields.h"
+
+namespace snaphammer::scenario {
+
+/// The arguments of a workload or a fault: checked against the fields of a struct, kept as its canonical JSON (defaults
+/// filled in; sizes and durations as text).
+struct ArgsType {
+  /// Reads `node` (null: no arguments given); errors go to the reader, and null is returned with them.
+  std::function<nlohmann::json(Reader&, const Node&)> read;
+  std::function<TypeInfo()> info;
+};
+
+/// Used in registrations, so nothing is described before main() runs.
+template <class T>
+ArgsType args_of() {
+  return {[](Reader& reader, const Node& node) -> nlohmann::json {
+            T args{};
+            return Codec<T>::read(reader, node, args) ? Codec<T>::write(args) : nlohmann::json();
+          },
+          [] { return Codec<T>::info(); }};
+}
+
+/// A struct from the canonical JSON of its arguments, for who carries the step out.
+template <class T>
+T args_from(const nlohmann::json& json) {
+  T args{};
+  Reader reader("", "", {});
+  const Node node = node_from_json(json);
+  Codec<T>::read(reader, node, args);
+  return args;
+}
+
+struct FindingKind {
+  static constexpr std::string_view kNoun = "finding";
+  std::string name;
+  std::string summary;
+};
+
+struct WorkloadKind {
+  static constexpr std::string_view kNoun = "workload";
+  std::string name;
+  std::string summary;
+  std::string example;  ///< A step, in YAML.
+  ArgsType args;
+};
+
+struct FaultKind {
+  static constexpr std::string_view kNoun = "fault";
+  std::string name;
+  std::string summary;
+  std::string example;  ///< A step, in YAML.
+  ArgsType args;
+  std::string undo;                ///< What `heal` and the end of `for` do.
+  std::vector<std::string> needs;  ///< Capabilities of the backend.
+};
+
+struct OracleKind {
+  static constexpr std::string_view kNoun = "oracle";
+  std::string name;
+  std::string summary;
+  std::vector<std::string> findings;  ///< What it can report.
+};
+
+/// A failpoint of the pause or restore sequence.
+struct PhaseKind {
+  static constexpr std::string_view kNoun = "phase";
+  std::string name;
+  std::string summary;
+};
+
+}  // namespace snaphammer::scenario

@@ -1,0 +1,94 @@
+// The knobs of the runtime under test, as scenarios set them. Every default is the right behaviour; each other value
+// brings a real defect back. knobs.cpp gives the words, their meaning and where a defect was seen.
+//
+// These are plain values: what each means to lib/ is decided where the sandbox is configured, in one function.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "harness/scenario/fields.h"
+#include "lib/base/units.h"
+
+namespace snaphammer::scenario {
+
+enum class OnRemove { kZero, kIgnore, kStop };
+enum class OnEagain { kDefer, kDrop, kSpin };
+enum class EventOrder { kRemovesFirst, kAsRead };
+enum class Prefetch { kAll, kOff, kWorkingSet };
+enum class QuiesceGc { kLast, kFirst, kOff };
+enum class QuiescePorts { kStop, kKeep };
+enum class ListenerAfterRestore { kHandshake, kDoubleRebind, kUntouched };
+enum class RestoreBudgets { kSeparate, kShared };
+enum class ZeroBlocks { kRecorded, kUnchanged };
+
+struct BuiltinHandler {};
+/// An external Firecracker handler; `{socket}` and `{memory}` in its words are replaced.
+struct ExternalHandler {
+  std::vector<std::string> command;
+};
+using UffdHandler = std::variant<BuiltinHandler, ExternalHandler>;
+
+struct UffdKnobs {
+  OnRemove on_remove = OnRemove::kZero;
+  OnEagain on_eagain = OnEagain::kDefer;
+  EventOrder event_order = EventOrder::kRemovesFirst;
+  Prefetch prefetch = Prefetch::kAll;
+  unsigned workers = 2;
+  ByteCount prefetch_chunk = 2_MiB;
+  UffdHandler handler;
+};
+
+struct BalloonAuto {};
+struct BalloonOff {};
+/// Automatic, off, or how large the balloon gets.
+using BalloonAtPause = std::variant<BalloonAuto, BalloonOff, ByteCount>;
+
+struct PauseKnobs {
+  bool refuse_operations = true;
+  bool force_close = true;
+  Duration drain_grace = std::chrono::seconds(5);
+  bool drop_page_cache = true;
+  BalloonAtPause balloon;
+  bool restore_service_on_abort = true;
+};
+
+struct QuiesceKnobs {
+  bool enabled = true;
+  QuiesceGc gc = QuiesceGc::kLast;
+  bool single_thread = true;
+  QuiescePorts ports = QuiescePorts::kStop;
+};
+
+struct RestoreKnobs {
+  ListenerAfterRestore listener = ListenerAfterRestore::kHandshake;
+  bool reseed = true;
+  RestoreBudgets budgets = RestoreBudgets::kSeparate;
+  Duration budget_ready = std::chrono::seconds(30);
+  Duration budget_init = std::chrono::seconds(30);
+};
+
+struct AgentKnobs {
+  bool http_limits = true;
+};
+
+struct SnapshotKnobs {
+  ZeroBlocks zero_blocks = ZeroBlocks::kRecorded;
+  bool checksums = true;
+  bool sync = true;
+};
+
+struct RuntimeKnobs {
+  UffdKnobs uffd;
+  PauseKnobs pause;
+  QuiesceKnobs quiesce;
+  RestoreKnobs restore;
+  AgentKnobs agent;
+  SnapshotKnobs snapshot;
+};
+
+void describe(Choices<Prefetch>& words);
+void describe(Fields<RuntimeKnobs>& fields);
+
+}  // namespace snaphammer::scenario

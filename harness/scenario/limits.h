@@ -1,0 +1,46 @@
+// Limits on what a run measures; breaking one is a finding `limit`.
+//
+//   limits:
+//     restore_to_healthy: {p50: 500ms, max: 3s}
+//
+// What can be limited is a catalogue: a measure is a name and a function that takes its samples from a run's result.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/report/results.h"
+#include "harness/scenario/catalog.h"
+#include "harness/scenario/fields.h"
+
+namespace snaphammer::scenario {
+
+struct MeasureKind {
+  static constexpr std::string_view kNoun = "measure";
+  std::string name;
+  std::string summary;
+  std::vector<double> (*samples_ms)(const report::RunResult& result);
+};
+
+/// Upper bounds on statistics of one measure.
+struct Limit {
+  std::optional<Duration> mean, p50, p90, p99, max;
+};
+void describe(Fields<Limit>& fields);
+
+struct Limits {
+  std::map<std::string, Limit> by_measure;
+};
+template <>
+struct Codec<Limits> {
+  static bool read(Reader& reader, const Node& node, Limits& limits);
+  static nlohmann::json write(const Limits& limits);
+  static TypeInfo info();
+};
+
+/// One finding `limit` for each bound that the run broke. A limited measure without a sample breaks nothing.
+std::vector<report::Finding> check_limits(const Limits& limits, const report::RunResult& result);
+
+}  // namespace snaphammer::scenario

@@ -1,0 +1,143 @@
+// A step of a scenario: what it is called, what can be said about it, and how it is carried out. One step is one
+// file in harness/steps/, for instance run_for.cpp:
+//
+//   namespace snaphammer::steps {
+//   namespace {
+//   struct RunFor { Duration duration{}; };                             // its options, with defaults
+//   void describe(Fields<RunFor>& fields) { ... }                       // its keys
+//   Async<void> execute(const RunFor& options, engine::RunContext&);    // what it does
+//   const StepRegistration<RunFor> registration{"run_for", "Lets the guest run.", "run_for: 2s"};
+//   }}
+//
+// That line makes it parse, with errors, defaults, schema, `describe` and matrix paths. A step whose file has no
+// execute() is part of the format and refused as not available in this build.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/scenario/catalog.h"
+#include "harness/scenario/fields.h"
+#include "lib/base/async.h"
+
+namespace snaphammer::engine {
+class RunContext;
+}
+
+namespace snaphammer::scenario {
+
+enum class OnError {
+  kFail,      ///< The run ends.
+  kContinue,  ///< The error is noted, the next step runs.
+};
+void describe(Choices<OnError>& words);
+
+/// What every step takes, among its own keys or beside its name.
+struct StepControl {
+  std::optional<Duration> timeout;  ///< For the whole step; without it the step's own or the run's deadline holds.
+  OnError on_error = OnError::kFail;
+};
+void describe(Fields<StepControl>& fields);
+
+class Step {
+ public:
+  virtual ~Step() = default;
+  /// Its name in scenarios: "restore".
+  virtual std::string_view name() const = 0;
+  /// Carries it out; the step outlives the operation. Deadline and on_error are the caller's to apply.
+  virtual Async<void> run(engine::RunContext& context) const = 0;
+  /// Its options in canonical form, defaults included.
+  virtual nlohmann::json options() const = 0;
+
+  StepControl control;
+  Position where;
+};
+
+/// Steps are immutable once read, and shared by the runs of a plan.
+using StepList = std::vector<std::shared_ptr<const Step>>;
+
+struct StepKind {
+  static constexpr std::string_view kNoun = "step";
+  std::string name;
+  std::string summary;
+  std::string example;  ///< In YAML, without the dash.
+  bool available;       ///< This build can carry it out.
+  /// Its options, of which every one is optional when `node` is null. Null after an error.
+  std::unique_ptr<Step> (*read)(Reader& reader, const Node& node);
+  TypeInfo (*info)();
+};
+
+template <>
+struct Codec<StepList> {
+  static bool read(Reader& reader, const Node& node, StepList& steps);
+  static nlohmann::json write(const StepList& steps);
+  static TypeInfo info();
+};
+
+/// The schema of one step of any kind; Codec<StepList>::info() refers to it as #/$defs/step.
+nlohmann::json step_schema();
+
+template <class Options>
+concept Executable = requires(const Options& options, engine::RunContext& context) {
+  { execute(options, context) } -> std::same_as<Async<void>>;
+};
+
+/// Options and control as one map of keys.
+template <class Options>
+struct StepKeys {
+  Options options{};
+  StepControl control;
+};
+template <class Options>
+void describe(Fields<StepKeys<Options>>& fields) {
+  fields.embed(&StepKeys<Options>::options);
+  fields.embed(&StepKeys<Options>::control);
+}
+
+template <class Options>
+class StepRegistration {
+ public:
+  StepRegistration(std::string name, std::string summary, std::string example) {
+    name_ = name;
+    Catalog<StepKind>::of().add(
+        {std::move(name), std::move(summary), std::move(example), Executable<Options>, &read, &info});
+  }
+
+ private:
+  class StepWith final : public Step {
+   public:
+    std::string_view name() const override { return name_; }
+    Async<void> run(engine::RunContext& context) const override {
+      if constexpr (Executable<Options>) {
+        return execute(keys.options, context);
+      } else {
+        return unavailable(name_, context);
+      }
+    }
+    nlohmann::json options() const override {
+      StepKeys<Options> all = keys;
+      all.control = control;
+      return Codec<StepKeys<Options>>::write(all);
+    }
+    StepKeys<Options> keys;
+  };
+
+  static Async<void> unavailable(std::string name, engine::RunContext&) {
+    co_return Error(ErrorKind::kUnfit, "step '" + name + "' is not available in this build");
+  }
+  static std::unique_ptr<Step> read(Reader& reader, const Node& node) {
+    auto step = std::make_unique<StepWith>();
+    step->where = node.where;
+    if (!Codec<StepKeys<Options>>::read(reader, node, step->keys)) return nullptr;
+    step->control = step->keys.control;
+    return step;
+  }
+  static TypeInfo info() { return Codec<StepKeys<Options>>::info(); }
+
+  static inline std::string name_;
+};
+
+}  // namespace snaphammer::scenario
