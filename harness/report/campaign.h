@@ -1,0 +1,45 @@
+// A whole campaign's results: what results.json holds (schema 1), and the counts that its reports begin with.
+//
+//   CampaignResult campaign{.tool = {...}, .campaign = "...", ...};
+//   campaign.runs.push_back(result);
+//   write(directory / "results.json", to_json(campaign).dump(2));
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "harness/report/results.h"
+
+namespace snaphammer::report {
+
+struct CampaignResult {
+  nlohmann::json tool = nlohmann::json::object();  ///< {"name": ..., "version": ...}
+  std::string campaign;                            ///< Its id.
+  nlohmann::json host = nlohmann::json::object();  ///< Kernel, CPUs, memory, accelerators.
+  std::string started;                             ///< RFC 3339, UTC: "2026-01-31T23:59:59Z".
+  double seconds = 0;
+  std::vector<RunResult> runs;
+};
+
+/// Every run is counted once, except that a flaky one is also counted by its verdict.
+struct Summary {
+  std::size_t total = 0;
+  std::size_t as_expected = 0;
+  std::size_t unexpected = 0;    ///< Ended with pass or fail, but not as expected.
+  std::size_t inconclusive = 0;  ///< These three: when that was not what was expected.
+  std::size_t error = 0;
+  std::size_t skipped = 0;
+  std::size_t flaky = 0;  ///< Always 0 while no run is retried.
+  bool operator==(const Summary&) const = default;
+};
+Summary summarize(const std::vector<RunResult>& runs);
+
+nlohmann::json to_json(const CampaignResult& campaign);
+/// The inverse, for `report` and `replay`. Checks names and types.
+Result<CampaignResult> campaign_result_from_json(const nlohmann::json& json);
+
+/// The JSON Schema (draft 2020-12) of results.json.
+nlohmann::json results_schema();
+
+}  // namespace snaphammer::report

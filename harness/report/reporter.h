@@ -1,0 +1,53 @@
+// Reports are listeners: they hear of a campaign as it goes and write what their format needs. Several listen at once.
+//
+//   std::vector<std::unique_ptr<Reporter>> reporters;
+//   SNAP_ASSIGN(reporters, make_reporters("junit=out.xml,markdown=summary.md"));
+//   for (auto& r : reporters) r->run_ended(result);
+//   for (auto& r : reporters) SNAP_TRY(r->campaign_ended(campaign));
+//
+// All calls come from one thread.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/report/campaign.h"
+
+namespace snaphammer::report {
+
+class Reporter {
+ public:
+  virtual ~Reporter() = default;
+  /// Once, before any run. `planned` is the number of runs that are to come.
+  virtual void campaign_began(std::size_t planned) { static_cast<void>(planned); }
+  /// Once per run, in the order in which they end.
+  virtual void run_ended(const RunResult& run) { static_cast<void>(run); }
+  /// Once, after the last run, however the campaign ended; runs are in the plan's order. Writes the report.
+  virtual Result<void> campaign_ended(const CampaignResult& campaign) = 0;
+};
+
+/// A whole report as text, of a finished campaign.
+using Render = std::string (*)(const CampaignResult& campaign);
+
+/// A format by name: `junit`, `tap`, `json`, `markdown`.
+struct ReportFormat {
+  std::string_view name;
+  std::string_view summary;
+  Render render;
+};
+const std::vector<ReportFormat>& report_formats();
+
+/// Reporters from `--report junit=F,tap=F`. A file is written when the campaign ends, to a temporary name first; `-`
+/// is standard output. Unknown formats and missing files are kInvalid.
+Result<std::vector<std::unique_ptr<Reporter>>> make_reporters(std::string_view spec);
+
+/// The formats, one file each.
+std::string render_json(const CampaignResult& campaign);
+std::string render_junit(const CampaignResult& campaign);
+std::string render_tap(const CampaignResult& campaign);
+std::string render_markdown(const CampaignResult& campaign);
+
+}  // namespace snaphammer::report
