@@ -28,7 +28,8 @@ target_compile_options(snaphammer_flags INTERFACE
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # False positives of GCC 12 inside inlined standard library and coroutine code.
   target_compile_options(snaphammer_flags INTERFACE
-    -Wno-maybe-uninitialized -Wno-dangling-pointer -Wno-stringop-overflow -Wno-array-bounds -Wno-restrict)
+    -Wno-maybe-uninitialized -Wno-dangling-pointer -Wno-stringop-overflow -Wno-array-bounds -Wno-restrict
+    -Wno-mismatched-new-delete)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   target_compile_options(snaphammer_flags INTERFACE -Wthread-safety)
