@@ -37,10 +37,12 @@ enum class Accel {
   kTcg,
 };
 
+/// `auto`, `kvm`, `tcg`.
+std::string_view name_of(Accel accel);
+
 /// The balloon device, which every machine has.
 struct BalloonConfig {
-  bool free_page_reporting =
-      false;  ///< The guest reports free ranges; the VMM discards them at once.
+  bool free_page_reporting = false;  ///< The guest reports free ranges; the VMM discards them at once.
   bool deflate_on_oom = false;
 };
 
@@ -68,8 +70,7 @@ struct VmPlacement {
 /// Guest RAM as the host can read it without the guest's doing: offset = position in the memory
 /// file.
 struct GuestRam {
-  int fd =
-      -1;  ///< Owned by the Vm. Read it with pread and SEEK_DATA; a hole is a page without memory.
+  int fd = -1;  ///< Owned by the Vm. Read it with pread and SEEK_DATA; a hole is a page without memory.
   ByteCount size = 0;
 };
 
@@ -141,8 +142,7 @@ class Backend {
   /// device set.
   virtual Result<std::string> state_compatibility(const VmConfig& config) = 0;
   /// Starts a VMM process with its vCPUs stopped.
-  virtual Async<std::unique_ptr<Vm>> start(const VmConfig& config,
-                                           const VmPlacement& placement) = 0;
+  virtual Async<std::unique_ptr<Vm>> start(const VmConfig& config, const VmPlacement& placement) = 0;
 };
 
 }  // namespace snaphammer::vmm

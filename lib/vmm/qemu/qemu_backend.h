@@ -15,6 +15,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "lib/vmm/vm.h"
 
@@ -23,16 +24,13 @@ namespace snaphammer::vmm {
 struct QemuOptions {
   /// Program, looked up in PATH when it has no slash.
   std::string program = "qemu-system-x86_64";
-  /// libsnaphammer-interposer.so; empty: default_interposer().
+  /// libsnaphammer-interposer.so.
   std::filesystem::path interposer = {};
 };
 
-/// The interposer beside this executable, or where an installation has it: ../lib/snaphammer/.
-std::filesystem::path default_interposer();
-
 class QemuBackend : public Backend {
  public:
-  explicit QemuBackend(QemuOptions options = {});
+  explicit QemuBackend(QemuOptions options) : options_(std::move(options)) {}
 
   std::string_view name() const override { return "qemu"; }
   std::set<Capability> capabilities() const override;

@@ -46,8 +46,7 @@ int listen_on_vsock() {
   sockaddr generic{};
   static_assert(sizeof address == sizeof generic);
   std::memcpy(&generic, &address, sizeof address);
-  if (listener < 0 || ::bind(listener, &generic, sizeof generic) != 0 ||
-      ::listen(listener, 8) != 0) {
+  if (listener < 0 || ::bind(listener, &generic, sizeof generic) != 0 || ::listen(listener, 8) != 0) {
     fail("listen on vsock port 1024");
   }
   return listener;
