@@ -1,0 +1,262 @@
+#include "lib/vmm/qemu/qemu_vm.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/interposer/wire.h"
+
+namespace snaphammer::vmm {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Between the end of the monitor connection and the end of the process lies QEMU's exit, or the kernel's freeing of
+// its memory. One that takes longer is reported as still running.
+constexpr Duration kExitGrace = std::chrono::seconds(5);
+
+// The name by which QEMU knows a passed state file.
+constexpr const char* kStateFile = "state";
+
+std::string text_of(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+// Removes a file unless it is kept.
+class NewFile {
+ public:
+  explicit NewFile(fs::path path) : path_(std::move(path)) {}
+  NewFile(const NewFile&) = delete;
+  NewFile& operator=(const NewFile&) = delete;
+  ~NewFile() {
+    if (!path_.empty()) ::unlink(path_.c_str());
+  }
+  void keep() { path_.clear(); }
+
+ private:
+  fs::path path_;
+};
+
+// Tells QEMU to give a migration up when the coroutine that waits for it is cancelled.
+class MigrationCancel {
+ public:
+  explicit MigrationCancel(QmpClient& qmp) : qmp_(&qmp) {}
+  MigrationCancel(const MigrationCancel&) = delete;
+  MigrationCancel& operator=(const MigrationCancel&) = delete;
+  ~MigrationCancel() {
+    if (qmp_ != nullptr) static_cast<void>(qmp_->post("migrate_cancel"));
+  }
+  void dismiss() { qmp_ = nullptr; }
+
+ private:
+  QmpClient* qmp_;
+};
+
+}  // namespace
+
+QemuVm::QemuVm(const asio::any_io_executor& executor, QemuProcess process, const VmConfig& config, AccelChoice accel,
+               bool incoming)
+    : memory_(config.memory),
+      accel_(std::move(accel)),
+      awaits_state_(incoming),
+      process_(std::move(process)),
+      interposer_(executor, process_.interposer.release()),
+      migration_ended_(executor),
+      qmp_(executor, std::move(process_.monitor),
+           {.on_event = [this](const QmpEvent& event) { on_event(event); },
+            .on_closed = [this](const Error&) { on_closed(); }}) {}
+
+Async<std::unique_ptr<Vm>> QemuVm::attach(QemuProcess process, const VmConfig& config, AccelChoice accel,
+                                          bool incoming) {
+  std::unique_ptr<QemuVm> vm(
+      new QemuVm(co_await asio::this_coro::executor, std::move(process), config, std::move(accel), incoming));
+  const Result<void> ready = co_await vm->negotiate();
+  if (!ready) {
+    Error error = ready.error().in("start QEMU");
+    // One that refuses its command line or its host exits by itself; only something else can kill it.
+    CO_SNAP_ASSIGN(const auto status, vm->process_.child.poll());
+    if (status && status->code) error = std::move(error).as(ErrorKind::kUnfit);
+    co_return error;
+  }
+  co_return std::unique_ptr<Vm>(std::move(vm));
+}
+
+Async<void> QemuVm::negotiate() {
+  // Both commands wait in the socket while QEMU is still starting.
+  CO_SNAP_ASSIGN(QmpReply ready, qmp_.post("qmp_capabilities"));
+  const Json capabilities =
+      Json::array({{{"capability", "x-ignore-shared"}, {"state", true}},  // RAM is not part of the state.
+                   {{"capability", "events"}, {"state", true}}});
+  CO_SNAP_ASSIGN(QmpReply set, qmp_.post("migrate-set-capabilities", {{"capabilities", capabilities}}));
+  const Result<Json> first = co_await ready.result();
+  if (!first) co_return co_await explained(first.error());
+  const Result<Json> second = co_await set.result();
+  if (!second) co_return co_await explained(second.error());
+  co_return Result<void>();
+}
+
+void QemuVm::on_event(const QmpEvent& event) {
+  if (event.name == "SHUTDOWN") shutdown_reason_ = text_of(event.data, "reason");
+  if (event.name == "MIGRATION") {
+    migration_status_ = text_of(event.data, "status");
+    // What comes before belongs to an earlier one that was cancelled.
+    if (migration_status_ == "setup") migration_ended_.reset();
+    if (migration_status_ == "completed" || migration_status_ == "failed" || migration_status_ == "cancelled") {
+      migration_ended_.set();
+    }
+  }
+}
+
+void QemuVm::on_closed() { migration_ended_.set(); }
+
+Async<Json> QemuVm::command(std::string name, Json arguments) {
+  Result<Json> answer = co_await qmp_.execute(std::move(name), std::move(arguments));
+  if (!answer) co_return co_await explained(answer.error());
+  co_return answer;
+}
+
+Awaitable<Error> QemuVm::explained(Error error) {
+  if (error.kind() != ErrorKind::kGone) co_return error;
+  const Result<VmEnd> end = co_await with_deadline(kExitGrace, "QEMU's end", wait_ended());
+  if (!end) co_return error;
+  co_return Error(ErrorKind::kGone, "QEMU " + end->describe());
+}
+
+Async<void> QemuVm::resume() {
+  if (awaits_state_) {
+    co_return Error(ErrorKind::kUnavailable, "resume: the machine waits for a saved state");
+  }
+  CO_SNAP_TRY(co_await command("cont"));
+  co_return Result<void>();
+}
+
+Async<void> QemuVm::pause() {
+  CO_SNAP_TRY(co_await command("stop"));
+  co_return Result<void>();
+}
+
+Async<void> QemuVm::migrate(std::string command, int file) {
+  migration_status_.clear();
+  migration_ended_.reset();
+  CO_SNAP_ASSIGN(QmpReply passed, qmp_.post("getfd", {{"fdname", kStateFile}}, file));
+  CO_SNAP_ASSIGN(QmpReply started, qmp_.post(command, {{"uri", std::string("fd:") + kStateFile}}));
+  MigrationCancel cancel(qmp_);
+  const Result<Json> has_file = co_await passed.result();
+  if (!has_file) co_return co_await explained(has_file.error());
+  const Result<Json> has_started = co_await started.result();
+  if (!has_started) co_return co_await explained(has_started.error());
+  CO_SNAP_TRY(co_await migration_ended_.wait());
+  cancel.dismiss();
+  if (migration_status_ == "completed") co_return Result<void>();
+  // Not ended by an event: then the monitor has closed, and this command fails with the reason.
+  CO_SNAP_ASSIGN(const Json state, co_await this->command("query-migrate"));
+  co_return Error(ErrorKind::kIo, "QEMU: migration " + migration_status_ + ": " + text_of(state, "error-desc"));
+}
+
+Async<void> QemuVm::save_state(const fs::path& path) {
+  const std::string what = "save state to " + path.string();
+  const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  if (!file) co_return errno_error(what);
+  NewFile unfinished(path);
+  const Result<void> saved = co_await migrate("migrate", file.get());
+  if (!saved) co_return saved.error().in(what);
+  unfinished.keep();
+  co_return Result<void>();
+}
+
+Async<void> QemuVm::load(const fs::path& path) {
+  const std::string what = "load state from " + path.string();
+  if (!awaits_state_) {
+    co_return Error(ErrorKind::kUnavailable, what + ": the machine was not started for a restore");
+  }
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) co_return errno_error(what);
+  const Result<void> loaded = co_await migrate("migrate-incoming", file.get());
+  if (!loaded) {
+    Error error = loaded.error().in(what);
+    // QEMU exits with a status of its own when it cannot make sense of a state.
+    CO_SNAP_ASSIGN(const auto status, process_.child.poll());
+    if (status && status->code) error = std::move(error).as(ErrorKind::kCorrupt);
+    co_return error;
+  }
+  awaits_state_ = false;
+  co_return Result<void>();
+}
+
+Async<void> QemuVm::set_balloon_target(ByteCount target) {
+  Json arguments = {{"value", target}};
+  CO_SNAP_TRY(co_await command("balloon", std::move(arguments)));
+  co_return Result<void>();
+}
+
+Async<ByteCount> QemuVm::balloon_actual() {
+  CO_SNAP_ASSIGN(const Json answer, co_await command("query-balloon"));
+  const auto actual = answer.is_object() ? answer.find("actual") : answer.end();
+  if (actual == answer.end() || !actual->is_number_unsigned()) {
+    co_return Error(ErrorKind::kInvalid, "QMP query-balloon: an answer without a size");
+  }
+  co_return actual->get<ByteCount>();
+}
+
+Async<void> QemuVm::remove(ByteCount offset, ByteCount length) {
+  const std::string what = fmt::format("remove {} of guest RAM at {:#x}", length, offset);
+  if (offset % kPageSize != 0 || length % kPageSize != 0 || length == 0 || length > memory_ ||
+      offset > memory_ - length) {
+    co_return Error(ErrorKind::kInvalid, what + ": not a range of pages in it");
+  }
+  if (removing_) {
+    co_return Error(ErrorKind::kUnavailable, what + ": another removal is under way");
+  }
+  removing_ = true;
+  const auto done = std::unique_ptr<bool, void (*)(bool*)>(&removing_, [](bool* flag) { *flag = false; });
+  const interposer::Command order{.kind = interposer::CommandKind::kRemove, .offset = offset, .length = length};
+  const int socket = interposer_.native_handle();
+  if (::send(socket, &order, sizeof order, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+    co_return co_await explained(errno_error(what));
+  }
+  ++unanswered_;
+  interposer::Reply reply;
+  // Replies come in order, and a removal that was cancelled has left its own to come.
+  while (unanswered_ > 0) {
+    auto [error] = co_await interposer_.async_wait(asio::posix::stream_descriptor::wait_read, as_result);
+    if (error) co_return asio_error(what, error);
+    const ssize_t length_read = ::recv(socket, &reply, sizeof reply, MSG_DONTWAIT);
+    if (length_read < 0 && errno == EAGAIN) continue;
+    if (length_read < 0) co_return co_await explained(errno_error(what));
+    if (length_read == 0) {
+      co_return co_await explained(Error(ErrorKind::kGone, what + ": the interposer has gone"));
+    }
+    if (length_read != static_cast<ssize_t>(sizeof reply)) {
+      co_return Error(ErrorKind::kInternal, what + ": the interposer answered in another format");
+    }
+    --unanswered_;
+  }
+  if (reply.error != 0) co_return errno_error(what, reply.error);
+  co_return Result<void>();
+}
+
+GuestRam QemuVm::ram() const { return {.fd = process_.ram.get(), .size = memory_}; }
+
+std::pair<std::string, std::string> QemuVm::accel() const {
+  return {std::string(name_of(accel_.accel)), accel_.reason};
+}
+
+Async<VmEnd> QemuVm::wait_ended() {
+  CO_SNAP_ASSIGN(const ExitStatus status, co_await process_.child.wait());
+  co_return VmEnd{.status = status, .cause = cause_of_end()};
+}
+
+// QEMU's own SHUTDOWN event names who wanted the end; without one, its log is all there is.
+std::string QemuVm::cause_of_end() const {
+  if (shutdown_reason_.empty()) return process_.last_words();
+  if (shutdown_reason_ == "guest-shutdown") return "the guest powered off";
+  if (shutdown_reason_ == "guest-reset") {
+    const std::string panic = process_.kernel_panic();
+    return panic.empty() ? "the guest reset itself" : "the guest reset itself: " + panic;
+  }
+  return "QEMU gave as its reason: " + shutdown_reason_;
+}
+
+}  // namespace snaphammer::vmm
