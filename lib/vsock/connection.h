@@ -59,11 +59,11 @@ enum class CloseReason {
   kGuestReset,         ///< RST out of turn.
   kClientReset,        ///< The client gave up with bytes unread.
   kProtocolViolation,  ///< The guest sent what the state does not allow.
-  kCreditViolation,  ///< The guest sent beyond our buffer, or confirmed bytes that were never sent.
-  kTimeout,          ///< No answer to REQUEST or to SHUTDOWN in time.
-  kHostReset,        ///< reset() by the host's own decision: drained, restored, stopped.
-  kInjected,         ///< reset() by a fault.
-  kTransportGone,    ///< The VMM ended.
+  kCreditViolation,    ///< The guest sent beyond our buffer, or confirmed bytes that were never sent.
+  kTimeout,            ///< No answer to REQUEST or to SHUTDOWN in time.
+  kHostReset,          ///< reset() by the host's own decision: drained, restored, stopped.
+  kInjected,           ///< reset() by a fault.
+  kTransportGone,      ///< The VMM ended.
 };
 std::string_view name_of(CloseReason reason);
 
@@ -137,7 +137,6 @@ class Connection {
   void receive_shutdown(std::uint32_t flags);
   Packet make_packet(Op op);
   void close(CloseReason reason);
-  void violate(CloseReason reason);
 
   Addresses addresses_;
   ConnectionLimits limits_;

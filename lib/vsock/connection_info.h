@@ -19,7 +19,7 @@ struct ConnectionInfo {
   TimePoint opened = {};
   ConnectionState state = ConnectionState::kConnecting;
   CloseReason close_reason = CloseReason::kNone;
-  /// What reached or left the connection; packets that a filter dropped are not in it.
+  /// What the guest and the connection sent to each other, before faults took any of it away.
   std::uint64_t packets_to_guest = 0;
   std::uint64_t packets_from_guest = 0;
   std::uint64_t bytes_to_guest = 0;

@@ -53,13 +53,11 @@ struct HostOptions {
   std::size_t max_pending = 64;
   Duration line_timeout = std::chrono::seconds(5);      ///< For a client to write its CONNECT line.
   Duration connect_timeout = std::chrono::seconds(10);  ///< For the guest to answer REQUEST.
-  Duration close_timeout =
-      std::chrono::seconds(30);  ///< For the guest to end what its client has left.
+  Duration close_timeout = std::chrono::seconds(30);    ///< For the guest to end what its client has left.
   /// First of the ports given to host-initiated connections, at least 2^30; nothing: random, since
   /// a restored guest remembers connections of the Host before.
   std::optional<std::uint32_t> first_host_port;
-  std::function<void(const PacketTrace&)>
-      trace;  ///< Called for each packet with what became of it.
+  std::function<void(const PacketTrace&)> trace;  ///< Called for each packet with what became of it.
 };
 
 /// What has happened since start.
@@ -71,25 +69,22 @@ struct HostCounters {
   std::uint64_t wrong_type = 0;      ///< Not a stream; answered by RST.
   std::uint64_t strays = 0;          ///< Of no known connection; answered by RST unless RST.
   std::uint64_t resets_dropped = 0;  ///< RSTs that were not sent because too many were waiting.
-  std::uint64_t held_dropped =
-      0;  ///< Packets that no longer fitted where delayed and stalled ones wait.
+  std::uint64_t held_dropped = 0;    ///< Packets that no longer fitted where delayed and stalled ones wait.
   std::uint64_t opened_by_host = 0;
   std::uint64_t opened_by_guest = 0;
   std::uint64_t closed = 0;
   std::uint64_t refused_by_guest = 0;  ///< RST to our REQUEST.
   std::uint64_t refused_by_host = 0;   ///< Nobody listens on the Unix socket.
   std::uint64_t over_limit = 0;        ///< Refused for max_connections, either side.
-  std::uint64_t violations =
-      0;  ///< Connections ended because the guest broke the protocol or its credit.
-  std::uint64_t bad_lines = 0;   ///< Clients at the door that wrote no proper CONNECT line.
-  std::uint64_t late_lines = 0;  ///< Those that did not finish it in time.
+  std::uint64_t violations = 0;        ///< Connections ended because the guest broke the protocol or its credit.
+  std::uint64_t bad_lines = 0;         ///< Clients at the door that wrote no proper CONNECT line.
+  std::uint64_t late_lines = 0;        ///< Those that did not finish it in time.
 };
 
 class Host {
  public:
   /// Opens the door and starts to serve. kInvalid for options or a descriptor that cannot work.
-  static Result<std::unique_ptr<Host>> start(const asio::any_io_executor& executor,
-                                             HostOptions options);
+  static Result<std::unique_ptr<Host>> start(const asio::any_io_executor& executor, HostOptions options);
   ~Host();
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
