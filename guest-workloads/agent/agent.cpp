@@ -1,0 +1,64 @@
+#include "guest-workloads/agent/agent.h"
+
+#include <signal.h>
+
+#include "guest-workloads/agent/exec.h"
+#include "guest-workloads/agent/health.h"
+#include "guest-workloads/agent/http_server.h"
+#include "guest-workloads/agent/identity.h"
+#include "guest-workloads/agent/kernel_log.h"
+#include "guest-workloads/agent/output_stream.h"
+#include "guest-workloads/agent/reaper.h"
+
+namespace snaphammer::guest {
+
+// Built in the order in which they refer to each other.
+struct Agent::Parts {
+  Parts(asio::io_context& context, const AgentConfig& config, Acceptor acceptor)
+      : reaper(context),
+        system(config.in_guest ? make_guest_system() : make_untouched_system()),
+        identity(*system, config.state_directory),
+        server(std::move(acceptor), router, config.limits),
+        output(context.get_executor(), config.output, read_boot_id(),
+               [this] { return server.register_listener_again(); }),
+        kernel_log(context.get_executor(), output),
+        health(identity, [this] { return output.epoch(); }),
+        exec(context.get_executor(), reaper, identity) {
+    health.add_routes(router);
+    identity.add_routes(router);
+    exec.add_routes(router);
+  }
+
+  Reaper reaper;
+  std::unique_ptr<GuestSystem> system;
+  IdentityService identity;
+  Router router;
+  HttpServer server;
+  OutputStream output;
+  KernelLog kernel_log;
+  HealthService health;
+  ExecService exec;
+};
+
+Agent::Agent(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Agent::~Agent() = default;
+
+Result<std::unique_ptr<Agent>> Agent::start(asio::io_context& context, const AgentConfig& config) {
+  // A pipe or connection that ended is an error of that write, not of the agent.
+  ::signal(SIGPIPE, SIG_IGN);
+  SNAP_ASSIGN(Acceptor acceptor, listen(context.get_executor(), config.listen));
+  auto parts = std::make_unique<Parts>(context, config, std::move(acceptor));
+  parts->server.start();
+  parts->output.start();
+  if (config.in_guest) SNAP_TRY(parts->kernel_log.start());
+  return std::unique_ptr<Agent>(new Agent(std::move(parts)));
+}
+
+void Agent::stop() {
+  parts_->server.stop();
+  parts_->output.stop();
+  parts_->kernel_log.stop();
+  parts_->reaper.stop();
+}
+
+}  // namespace snaphammer::guest

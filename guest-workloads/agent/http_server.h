@@ -1,0 +1,56 @@
+// The agent's HTTP/1.1 server: accepts, reads requests within the limits, hands them to the router.
+//
+//   SNAP_ASSIGN(Acceptor acceptor, listen(executor, endpoint));
+//   HttpServer server(std::move(acceptor), router, limits);
+//   server.start();
+//   ...
+//   server.register_listener_again();    // after a transport reset
+//
+// Connections are served in parallel and each has at most one request at work. One io_context thread. After stop()
+// the io_context runs out of the server's work; the server and the router must stay until then.
+#pragma once
+
+#include <list>
+#include <memory>
+
+#include "guest-workloads/agent/endpoint.h"
+#include "guest-workloads/agent/http_limits.h"
+#include "guest-workloads/agent/router.h"
+
+namespace snaphammer::guest {
+
+class HttpServer {
+ public:
+  HttpServer(Acceptor acceptor, const Router& router, HttpLimits limits);
+
+  void start();
+  void stop();
+
+  /// See register_again(). The accept loop goes on with the new registration. When the listening socket itself
+  /// turns out unusable this is false, and the agent cannot serve any more.
+  bool register_listener_again();
+
+  std::size_t connections() const { return connections_.size(); }
+
+ private:
+  struct Connection {
+    HttpStream stream;
+    bool waits = true;  ///< For a request; when room is needed it may be closed.
+    SteadyClock::time_point waits_since = SteadyClock::now();
+  };
+  using Position = std::list<Connection>::iterator;
+
+  Awaitable<void> accept();
+  void admit(Socket socket);
+  bool make_room();
+  Awaitable<void> serve(Position connection);
+  Awaitable<void> serve_requests(Connection& connection);
+
+  Acceptor acceptor_;
+  const Router& router_;
+  HttpLimits limits_;
+  std::list<Connection> connections_;
+  bool stopped_ = false;
+};
+
+}  // namespace snaphammer::guest

@@ -1,0 +1,80 @@
+#include "guest-workloads/agent/identity.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "lib/agent/json_fields.h"
+#include "lib/base/unique_fd.h"
+
+namespace snaphammer::guest {
+
+using agent::InitReport;
+using agent::InitRequest;
+
+namespace {
+
+// Complete or not there: programs in the guest may read it at any moment.
+Result<void> replace_file(const std::filesystem::path& path, const std::string& content) {
+  const std::string fresh = path.string() + ".new";
+  const UniqueFd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (!file) return errno_error("create " + fresh);
+  if (::write(file.get(), content.data(), content.size()) != static_cast<ssize_t>(content.size())) {
+    return errno_error("write " + fresh);
+  }
+  if (::rename(fresh.c_str(), path.c_str()) != 0) return errno_error("rename " + fresh);
+  return {};
+}
+
+Result<InitRequest> read_request(const Exchange& exchange) {
+  SNAP_ASSIGN(const nlohmann::json json, agent::parse_json(exchange.request().body()));
+  return InitRequest::from_json(json);
+}
+
+}  // namespace
+
+IdentityService::IdentityService(GuestSystem& system, std::filesystem::path state_directory)
+    : system_(system), state_directory_(std::move(state_directory)) {}
+
+void IdentityService::add_routes(Router& router) {
+  router.add("POST", "/init", [this](Exchange& exchange) { return answer(exchange); });
+}
+
+Awaitable<void> IdentityService::answer(Exchange& exchange) {
+  Result<InitReport> report =
+      read_request(exchange).and_then([this](const InitRequest& request) { return apply(request); });
+  if (report) {
+    const nlohmann::json body = report->to_json();
+    co_await exchange.respond(200, body);
+  } else {
+    co_await exchange.fail(report.error());
+  }
+}
+
+Result<InitReport> IdentityService::apply(const InitRequest& request) {
+  if (request.generation == report_.generation) return report_;
+
+  InitReport report{.generation = request.generation, .clock_step = {}, .entropy_bytes = 0};
+  // Randomness first, so that nothing drawn from here on, by whomever, is drawn by a clone too.
+  if (!request.entropy.empty()) {
+    SNAP_TRY(system_.add_entropy(request.entropy));
+    report.entropy_bytes = request.entropy.size();
+  }
+  if (request.wall_clock.count() != 0) {
+    SNAP_ASSIGN(report.clock_step, system_.set_wall_clock(request.wall_clock));
+  }
+  SNAP_TRY(store(request));
+  environment_ = request.identity.environment;
+  report_ = report;
+  return report;
+}
+
+Result<void> IdentityService::store(const InitRequest& request) {
+  std::error_code error;
+  std::filesystem::create_directories(state_directory_, error);
+  if (error) return errno_error("create " + state_directory_.string(), error.value());
+  nlohmann::json json = request.identity.to_json();
+  json["generation"] = request.generation;
+  return replace_file(state_directory_ / "identity.json", agent::print_json(json) + "\n");
+}
+
+}  // namespace snaphammer::guest

@@ -1,0 +1,64 @@
+#include "guest-workloads/agent/reaper.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+namespace snaphammer::guest {
+
+Awaitable<agent::ProcessEnd> Child::wait() {
+  while (!ended()) co_await changed_.wait();
+  co_return end_;
+}
+
+void Child::signal_group(int signal) const {
+  if (!ended()) ::kill(-pid_, signal);
+}
+
+Reaper::Reaper(asio::io_context& context) : executor_(context.get_executor()), ends_(executor_, SIGCHLD) { listen(); }
+
+std::shared_ptr<Child> Reaper::adopt(pid_t pid) { return children_[pid] = std::make_shared<Child>(executor_, pid); }
+
+void Reaper::listen() {
+  ends_.async_wait([this](const boost::system::error_code& error, int) {
+    if (error) return;
+    // Several ends may be one signal, so everything that has ended is reaped; an end after that loop
+    // makes a new signal, which the set keeps until the next wait.
+    reap();
+    listen();
+  });
+}
+
+void Reaper::reap() {
+  int status = 0;
+  while (true) {
+    const pid_t pid = ::waitpid(-1, &status, WNOHANG);
+    if (pid <= 0) return;
+    record(pid, status);
+  }
+}
+
+void Reaper::record(pid_t pid, int status) {
+  const auto found = children_.find(pid);
+  if (found == children_.end()) return;  // An orphan that nobody here started.
+  const std::shared_ptr<Child> child = found->second;
+  children_.erase(found);
+  if (WIFEXITED(status)) child->end_.code = WEXITSTATUS(status);
+  if (WIFSIGNALED(status)) child->end_.signal = WTERMSIG(status);
+  child->changed_.notify();
+}
+
+void Reaper::stop() {
+  for (const auto& [pid, child] : children_) child->signal_group(SIGKILL);
+  while (!children_.empty()) {
+    int status = 0;
+    const pid_t pid = children_.begin()->first;
+    if (::waitpid(pid, &status, 0) == pid) {
+      record(pid, status);
+    } else if (errno != EINTR) {
+      children_.erase(pid);
+    }
+  }
+  ends_.cancel();
+}
+
+}  // namespace snaphammer::guest
