@@ -31,23 +31,32 @@ struct Run {
   ByteCount offset = 0;      ///< In guest memory.
   ByteCount length = 0;      ///< Never 0.
   ByteCount storage = 0;     ///< In the memory file of its source; 0 for zeros.
-  std::uint32_t source = 0;  ///< Index into MemoryHeader::sources.
+  std::uint32_t source = 0;  ///< Index into MemoryMap::sources.
 
   ByteCount end() const { return offset + length; }
   bool zeros() const { return source == 0; }
   bool operator==(const Run&) const = default;
 };
 
-struct MemoryHeader {
+/// Where each byte of a guest's memory is.
+struct MemoryMap {
   static constexpr std::uint32_t kZerosSource = 0;  ///< The nil build id.
   static constexpr std::uint32_t kOwnSource = 1;    ///< This generation.
 
   ByteCount size = 0;            ///< Of the guest's memory.
   std::vector<BuildId> sources;  ///< [nil, own, older generations as they come up].
   std::vector<Run> runs;         ///< Ascending, from 0 to `size` without gap or overlap, maximal.
-  std::vector<Checksum> blocks;  ///< One for each page of the own memory file.
 
   BuildId build() const { return sources[kOwnSource]; }
+  /// The run that holds `offset`, which lies inside the memory.
+  std::size_t find_run(ByteCount offset) const;
+  bool operator==(const MemoryMap&) const = default;
+};
+
+struct MemoryHeader {
+  MemoryMap map;
+  std::vector<Checksum> blocks;  ///< One for each page of the own memory file.
+
   /// The length of the own memory file.
   ByteCount stored() const { return blocks.size() * kPageSize; }
   bool operator==(const MemoryHeader&) const = default;
@@ -64,8 +73,8 @@ class HeaderBuilder {
   void append_zeros(ByteCount length);
   /// The next pages are the next pages of the own memory file, with these checksums.
   void append_stored(std::span<const Checksum> blocks);
-  /// The next `length` bytes are what `parent`, a header of the same size, says of this range.
-  void append_inherited(const MemoryHeader& parent, ByteCount length);
+  /// The next `length` bytes are what `parent`, a map of the same size, says of this range. The same at each call.
+  void append_inherited(const MemoryMap& parent, ByteCount length);
 
   /// The header, once position() has reached the size.
   MemoryHeader finish() &&;
@@ -76,12 +85,8 @@ class HeaderBuilder {
 
   MemoryHeader header_;
   ByteCount position_ = 0;
-  std::size_t parent_run_ =
-      0;  // Of append_inherited(): the first run that does not end before position_.
+  std::size_t parent_run_ = 0;  // Of append_inherited(): the first run that does not end before position_.
 };
-
-/// The run that holds `offset`, which lies inside the memory.
-std::size_t find_run(const MemoryHeader& header, ByteCount offset);
 
 /// The header as the file `memory.header`: little-endian, fixed-size records.
 std::vector<std::byte> encode(const MemoryHeader& header);

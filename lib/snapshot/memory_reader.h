@@ -25,13 +25,15 @@ namespace snaphammer::snapshot {
 
 class MemoryReader {
  public:
-  /// `stored[i]` is the memory file of `header.sources[i]`; entry 0, zeros, is null.
-  MemoryReader(MemoryHeader header, std::vector<std::shared_ptr<const StoredMemory>> stored,
-               Checksums checksums);
+  /// `stored[i]` is the memory file of `map.sources[i]`; entry 0, zeros, is null. kCorrupt when the
+  /// map reaches beyond the end of one.
+  static Result<std::shared_ptr<const MemoryReader>> create(MemoryMap map,
+                                                            std::vector<std::shared_ptr<const StoredMemory>> stored,
+                                                            Checksums checksums);
 
-  ByteCount size() const { return header_.size; }
+  ByteCount size() const { return map_.size; }
   /// Which generation this is.
-  BuildId build() const { return header_.build(); }
+  BuildId build() const { return map_.build(); }
   /// The ranges that hold data: ascending, disjoint, page-aligned. Everything else is zeros.
   const std::vector<Extent>& data() const { return data_; }
 
@@ -40,24 +42,23 @@ class MemoryReader {
   /// they were gathered. With checksums checked, damaged bytes are a kCorrupt error naming file and
   /// offset, and so is a file that became shorter; with checksums ignored, reading a page that was
   /// cut off raises SIGBUS.
-  Result<std::span<const std::byte>> read(ByteCount offset, std::size_t length,
-                                          std::span<std::byte> scratch) const;
+  Result<std::span<const std::byte>> read(ByteCount offset, std::size_t length, std::span<std::byte> scratch) const;
   /// The same, with checksums checked whatever the options say: for copying into another snapshot.
   Result<std::span<const std::byte>> read_checked(ByteCount offset, std::size_t length,
                                                   std::span<std::byte> scratch) const;
 
-  const MemoryHeader& header() const { return header_; }
+  const MemoryMap& map() const { return map_; }
   /// The checksum of the page at `storage` of a run's source.
   const Checksum& block_checksum(const Run& run, ByteCount storage) const {
     return stored_[run.source]->block(storage);
   }
 
  private:
-  Result<std::span<const std::byte>> read_as(Checksums checksums, ByteCount offset,
-                                             std::size_t length,
+  MemoryReader(MemoryMap map, std::vector<std::shared_ptr<const StoredMemory>> stored, Checksums checksums);
+  Result<std::span<const std::byte>> read_as(Checksums checksums, ByteCount offset, std::size_t length,
                                              std::span<std::byte> scratch) const;
 
-  MemoryHeader header_;
+  MemoryMap map_;
   std::vector<std::shared_ptr<const StoredMemory>> stored_;
   std::vector<Extent> data_;
   Checksums checksums_;

@@ -45,8 +45,7 @@ class SnapshotWriter {
   friend class SnapshotStore;
   struct State;
   explicit SnapshotWriter(std::unique_ptr<State> state);
-  Result<void> write_memory(const MemoryImage& image,
-                            const std::shared_ptr<const MemoryReader>& parent);
+  Result<void> write_memory(const MemoryImage& image, const std::shared_ptr<const MemoryReader>& parent);
 
   std::unique_ptr<State> state_;
 };

@@ -37,8 +37,7 @@ namespace snaphammer::snapshot {
 class SnapshotStore {
  public:
   /// Opens or creates it, and removes what dead writers left behind.
-  static Result<SnapshotStore> open(const std::filesystem::path& directory,
-                                    const StoreOptions& options = {});
+  static Result<SnapshotStore> open(const std::filesystem::path& directory, const StoreOptions& options = {});
 
   const std::filesystem::path& directory() const { return directory_; }
 
@@ -47,8 +46,7 @@ class SnapshotStore {
   Result<Manifest> manifest(const std::string& id) const;
 
   /// Starts a new snapshot; `metadata` is kept in its manifest. An id that is taken is kInvalid.
-  Result<SnapshotWriter> begin(const std::string& id,
-                               nlohmann::json metadata = nlohmann::json::object()) const;
+  Result<SnapshotWriter> begin(const std::string& id, nlohmann::json metadata = nlohmann::json::object()) const;
   /// Opens a snapshot. Manifest, header, device state and all file sizes are checked, memory only
   /// as it is read.
   Result<Snapshot> load(const std::string& id) const;

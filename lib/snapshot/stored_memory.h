@@ -20,8 +20,7 @@ namespace snaphammer::snapshot {
 class StoredMemory {
  public:
   /// Opens `path`, which must have exactly one page for each checksum in `blocks`.
-  static Result<std::shared_ptr<const StoredMemory>> open(std::filesystem::path path,
-                                                          std::vector<Checksum> blocks);
+  static Result<std::shared_ptr<const StoredMemory>> open(std::filesystem::path path, std::vector<Checksum> blocks);
 
   ByteCount size() const { return blocks_.size() * kPageSize; }
   const Checksum& block(ByteCount storage) const { return blocks_[storage / kPageSize]; }
@@ -34,8 +33,7 @@ class StoredMemory {
   Result<void> check(ByteCount storage, ByteCount length) const;
 
  private:
-  StoredMemory(std::filesystem::path path, std::vector<Checksum> blocks, UniqueFd fd,
-               Mapping mapping);
+  StoredMemory(std::filesystem::path path, std::vector<Checksum> blocks, UniqueFd fd, Mapping mapping);
 
   std::filesystem::path path_;
   std::vector<Checksum> blocks_;

@@ -1,0 +1,69 @@
+#include "lib/snapshot/memory_reader.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+#include <fmt/format.h>
+
+namespace snaphammer::snapshot {
+
+Result<std::shared_ptr<const MemoryReader>> MemoryReader::create(
+    MemoryMap map, std::vector<std::shared_ptr<const StoredMemory>> stored, Checksums checksums) {
+  for (const Run& run : map.runs) {
+    if (run.zeros() || run.storage + run.length <= stored[run.source]->size()) continue;
+    return Error(
+        ErrorKind::kCorrupt,
+        fmt::format("memory header: guest {:#x}+{:#x} is at {:#x} of generation {}, which ends at {:#x}", run.offset,
+                    run.length, run.storage, map.sources[run.source].hex(), stored[run.source]->size()));
+  }
+  return std::shared_ptr<const MemoryReader>(new MemoryReader(std::move(map), std::move(stored), checksums));
+}
+
+MemoryReader::MemoryReader(MemoryMap map, std::vector<std::shared_ptr<const StoredMemory>> stored, Checksums checksums)
+    : map_(std::move(map)), stored_(std::move(stored)), checksums_(checksums) {
+  for (const Run& run : map_.runs) {
+    if (run.zeros()) continue;
+    if (!data_.empty() && data_.back().end() == run.offset) {
+      data_.back().length += run.length;
+    } else {
+      data_.push_back({run.offset, run.length});
+    }
+  }
+}
+
+Result<std::span<const std::byte>> MemoryReader::read(ByteCount offset, std::size_t length,
+                                                      std::span<std::byte> scratch) const {
+  return read_as(checksums_, offset, length, scratch);
+}
+
+Result<std::span<const std::byte>> MemoryReader::read_checked(ByteCount offset, std::size_t length,
+                                                              std::span<std::byte> scratch) const {
+  return read_as(Checksums::kChecked, offset, length, scratch);
+}
+
+Result<std::span<const std::byte>> MemoryReader::read_as(Checksums checksums, ByteCount offset, std::size_t length,
+                                                         std::span<std::byte> scratch) const {
+  assert(offset % kPageSize == 0 && length % kPageSize == 0);
+  assert(offset <= size() && length <= size() - offset);
+  std::size_t index = length == 0 ? 0 : map_.find_run(offset);
+  for (std::size_t done = 0; done < length; ++index) {
+    const Run& run = map_.runs[index];
+    const ByteCount at = offset + done;
+    const std::size_t part = std::min<ByteCount>(run.end() - at, length - done);
+    if (run.zeros()) {
+      std::memset(scratch.data() + done, 0, part);
+    } else {
+      const StoredMemory& memory = *stored_[run.source];
+      const ByteCount storage = run.storage + (at - run.offset);
+      if (checksums == Checksums::kChecked) SNAP_TRY(memory.check(storage, part));
+      const auto bytes = memory.view(storage, part);
+      if (part == length) return bytes;
+      std::memcpy(scratch.data() + done, bytes.data(), part);
+    }
+    done += part;
+  }
+  return std::span<const std::byte>(scratch.first(length));
+}
+
+}  // namespace snaphammer::snapshot

@@ -1,0 +1,139 @@
+#include "lib/snapshot/memory_writer.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include <sys/mman.h>
+
+#include "lib/snapshot/durable_file.h"
+
+namespace snaphammer::snapshot {
+namespace {
+
+// Small enough that a chunk is still in the CPU's cache when it is written after its checksums were taken.
+constexpr std::size_t kChunk = 256_KiB;
+
+bool is_zero(std::span<const std::byte> page) {
+  // Equal to itself shifted by a word, and that word is zero.
+  constexpr std::size_t kWord = sizeof(std::uint64_t);
+  std::uint64_t first = 0;
+  std::memcpy(&first, page.data(), kWord);
+  return first == 0 && std::memcmp(page.data(), page.data() + kWord, page.size() - kWord) == 0;
+}
+
+}  // namespace
+
+MemoryWriter::MemoryWriter(const UniqueFd& fd, std::filesystem::path path, BuildId build, ByteCount size,
+                           std::shared_ptr<const MemoryReader> parent, ZeroBlocks zero_blocks)
+    : fd_(fd), path_(std::move(path)), parent_(std::move(parent)), zero_blocks_(zero_blocks), builder_(build, size) {}
+
+Result<void> MemoryWriter::write(const MemoryImage& image) {
+  SNAP_ASSIGN(const std::vector<ImageSegment> segments, segments_of(image));
+  // The guest's RAM is mapped rather than copied through a buffer. Only its data segments are touched: a read in
+  // a hole would allocate a page there.
+  Mapping ram;
+  if (image.ram_fd >= 0) {
+    SNAP_ASSIGN(ram, Mapping::map(image.size, PROT_READ, MAP_SHARED, image.ram_fd));
+  }
+  for (const auto& [kind, range] : segments) {
+    switch (kind) {
+      case ImageSegment::Kind::kZeros:
+        zeros(range.length);
+        break;
+      case ImageSegment::Kind::kRam:
+        SNAP_TRY(data(ram.bytes().subspan(range.offset, range.length)));
+        break;
+      case ImageSegment::Kind::kUntouched:
+        SNAP_TRY(write_untouched(image, range));
+        break;
+    }
+  }
+  return {};
+}
+
+Result<void> MemoryWriter::write_untouched(const MemoryImage& image, const Extent& range) {
+  const MemoryReader& base = *image.base;
+  if (parent_ && parent_->build() == base.build()) {
+    unchanged(range.length);
+    return {};
+  }
+  std::vector<std::byte> scratch(kChunk);
+  std::size_t index = base.map().find_run(range.offset);
+  for (ByteCount at = range.offset; at < range.end();) {
+    const Run& run = base.map().runs[index];
+    const ByteCount end = std::min(run.end(), range.end());
+    if (run.zeros()) {
+      zeros(end - at);
+      at = end;
+    }
+    while (at < end) {
+      const std::size_t length = std::min<ByteCount>(kChunk, end - at);
+      SNAP_ASSIGN(const auto bytes, base.read_checked(at, length, scratch));
+      SNAP_TRY(data(bytes));
+      at += length;
+    }
+    ++index;
+  }
+  return {};
+}
+
+void MemoryWriter::zeros(ByteCount length) {
+  if (parent_ && zero_blocks_ == ZeroBlocks::kUnchanged) return unchanged(length);
+  builder_.append_zeros(length);
+}
+
+// Pages with the same verdict go on together: one write for all that are stored.
+Result<void> MemoryWriter::data(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const auto chunk = bytes.first(std::min(bytes.size(), kChunk));
+    bytes = bytes.subspan(chunk.size());
+    const ByteCount offset = builder_.position();
+    checksums_.clear();
+    Verdict verdict{};
+    std::size_t begin = 0;
+    for (std::size_t at = 0; at < chunk.size(); at += kPageSize) {
+      Checksum checksum;
+      const Verdict next = judge(offset + at, chunk.subspan(at, kPageSize), checksum);
+      if (at > begin && next != verdict) {
+        SNAP_TRY(append(verdict, chunk.subspan(begin, at - begin)));
+        begin = at;
+      }
+      verdict = next;
+      if (verdict == Verdict::kStored) checksums_.push_back(checksum);
+    }
+    SNAP_TRY(append(verdict, chunk.subspan(begin)));
+  }
+  return {};
+}
+
+MemoryWriter::Verdict MemoryWriter::judge(ByteCount offset, std::span<const std::byte> page, Checksum& checksum) {
+  if (is_zero(page)) return Verdict::kZeros;
+  checksum = checksum_of(page);
+  if (!parent_) return Verdict::kStored;
+  const std::vector<Run>& runs = parent_->map().runs;
+  while (runs[parent_run_].end() <= offset) ++parent_run_;
+  const Run& run = runs[parent_run_];
+  if (run.zeros()) return Verdict::kStored;
+  const bool same = parent_->block_checksum(run, run.storage + (offset - run.offset)) == checksum;
+  return same ? Verdict::kUnchanged : Verdict::kStored;
+}
+
+Result<void> MemoryWriter::append(Verdict verdict, std::span<const std::byte> bytes) {
+  switch (verdict) {
+    case Verdict::kZeros:
+      zeros(bytes.size());
+      return {};
+    case Verdict::kUnchanged:
+      unchanged(bytes.size());
+      return {};
+    case Verdict::kStored:
+      break;
+  }
+  SNAP_TRY(write_at(fd_, path_, stored_, bytes));
+  stored_ += bytes.size();
+  builder_.append_stored(checksums_);
+  checksums_.clear();
+  return {};
+}
+
+}  // namespace snaphammer::snapshot

@@ -1,0 +1,54 @@
+// MemoryWriter: writes one generation's memory file and builds its mapping header, in guest order.
+//
+//   MemoryWriter writer(fd, path, build, size, parent, zero_blocks);   // parent is null for a full snapshot
+//   SNAP_TRY(writer.write(image));
+//   SNAP_ASSIGN(MemoryHeader header, writer.finish());
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "lib/base/result.h"
+#include "lib/base/unique_fd.h"
+#include "lib/snapshot/memory_header.h"
+#include "lib/snapshot/memory_image.h"
+#include "lib/snapshot/memory_reader.h"
+#include "lib/snapshot/options.h"
+
+namespace snaphammer::snapshot {
+
+/// One thread. `fd` is an empty file, the caller's; `path` is for messages.
+class MemoryWriter {
+ public:
+  MemoryWriter(const UniqueFd& fd, std::filesystem::path path, BuildId build, ByteCount size,
+               std::shared_ptr<const MemoryReader> parent, ZeroBlocks zero_blocks);
+
+  /// Writes the whole image, which has the size given above.
+  Result<void> write(const MemoryImage& image);
+  /// After write().
+  MemoryHeader finish() && { return std::move(builder_).finish(); }
+
+ private:
+  Result<void> write_untouched(const MemoryImage& image, const Extent& range);
+  // The next bytes of guest memory: given, zeros, or as in the parent.
+  Result<void> data(std::span<const std::byte> bytes);
+  void zeros(ByteCount length);
+  void unchanged(ByteCount length) { builder_.append_inherited(parent_->map(), length); }
+
+  enum class Verdict { kZeros, kUnchanged, kStored };
+  Verdict judge(ByteCount offset, std::span<const std::byte> page, Checksum& checksum);
+  Result<void> append(Verdict verdict, std::span<const std::byte> bytes);
+
+  const UniqueFd& fd_;
+  std::filesystem::path path_;
+  std::shared_ptr<const MemoryReader> parent_;
+  ZeroBlocks zero_blocks_;
+  HeaderBuilder builder_;
+  ByteCount stored_ = 0;
+  std::size_t parent_run_ = 0;       // The parent's run at the page that judge() looked at last.
+  std::vector<Checksum> checksums_;  // Of the pages that append() is about to store.
+};
+
+}  // namespace snaphammer::snapshot
