@@ -1,0 +1,58 @@
+#include "lib/uffd/source_reader.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+
+namespace snaphammer::uffd {
+namespace {
+
+constexpr Duration kFirstRetryAfter = std::chrono::milliseconds(1);
+
+/// Reads a byte of each page, so that file-backed bytes are in the page cache and mapped.
+void make_resident(std::span<const std::byte> bytes) {
+  for (std::size_t at = 0; at < bytes.size(); at += kPageSize) {
+    static_cast<void>(*static_cast<const volatile std::byte*>(bytes.data() + at));
+  }
+}
+
+}  // namespace
+
+bool SourceReader::has_data(ByteCount offset, ByteCount length) const {
+  const std::vector<Extent>& data = source_.data();
+  const auto after =
+      std::partition_point(data.begin(), data.end(), [offset](const Extent& extent) { return extent.end() <= offset; });
+  return after != data.end() && after->offset < offset + length;
+}
+
+Result<std::span<const std::byte>> SourceReader::read(ByteCount offset, ByteCount length) {
+  Duration pause = kFirstRetryAfter;
+  for (unsigned attempt = 0;; ++attempt) {
+    Result<std::span<const std::byte>> bytes = try_read(offset, length);
+    if (bytes) return bytes;
+    trace_.add(TraceKind::kReadError, {offset, length}, SteadyClock::now());
+    if (attempt == retries_) {
+      counters_.read_failures.add();
+      return bytes.error().in(fmt::format("page {:#x}: {} tries to read it from the snapshot", offset, attempt + 1));
+    }
+    counters_.read_retries.add();
+    if (stop_.wait_for(pause)) return Error(ErrorKind::kCancelled, "stopped");
+    pause *= 4;
+  }
+}
+
+Result<std::span<const std::byte>> SourceReader::try_read(ByteCount offset, ByteCount length) {
+  if (scratch_.size() < length) {
+    SNAP_ASSIGN(scratch_, Mapping::map(length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS));
+  }
+  SNAP_ASSIGN(const std::span<const std::byte> bytes, source_.read(offset, length, scratch_.bytes()));
+  if (bytes.size() != length) {
+    return Error(ErrorKind::kCorrupt, fmt::format("the source gave {} of {} bytes", bytes.size(), length));
+  }
+  make_resident(bytes);
+  return bytes;
+}
+
+}  // namespace snaphammer::uffd
