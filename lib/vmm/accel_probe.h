@@ -22,7 +22,7 @@ struct KvmProbe {
   std::string reason;  ///< Also when usable: "KVM runs 1900 M loops/s".
 };
 
-/// Runs the probe now, on the KVM device at `device`; takes up to about 100 ms.
+/// Runs the probe now, on the KVM device at `device`; takes about 100 ms at most.
 KvmProbe probe_kvm(const char* device = "/dev/kvm");
 
 /// The accelerator to use: kKvm or kTcg, never kAuto.

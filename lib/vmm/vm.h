@@ -103,9 +103,9 @@ class Vm {
   virtual Async<void> pause() = 0;
   /// Writes the device and vCPU state, without RAM, to a new file. Only while paused; the VM stays
   /// paused.
-  virtual Async<void> save_state(const std::filesystem::path& path) = 0;
+  virtual Async<void> save_state(std::filesystem::path path) = 0;
   /// Loads what save_state() wrote. Only into a VM that was started with a memory hand-off, once.
-  virtual Async<void> load(const std::filesystem::path& path) = 0;
+  virtual Async<void> load(std::filesystem::path path) = 0;
 
   /// Asks the guest to give memory back until it has `target` bytes; returns at once.
   virtual Async<void> set_balloon_target(ByteCount target) = 0;
@@ -142,7 +142,7 @@ class Backend {
   /// device set.
   virtual Result<std::string> state_compatibility(const VmConfig& config) = 0;
   /// Starts a VMM process with its vCPUs stopped.
-  virtual Async<std::unique_ptr<Vm>> start(const VmConfig& config, const VmPlacement& placement) = 0;
+  virtual Async<std::unique_ptr<Vm>> start(VmConfig config, VmPlacement placement) = 0;
 };
 
 }  // namespace snaphammer::vmm

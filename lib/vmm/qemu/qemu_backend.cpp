@@ -44,14 +44,14 @@ Result<std::string> QemuBackend::state_compatibility(const VmConfig& config) {
   return result;
 }
 
-Async<std::unique_ptr<Vm>> QemuBackend::start(const VmConfig& config, const VmPlacement& placement) {
+Async<std::unique_ptr<Vm>> QemuBackend::start(VmConfig config, VmPlacement placement) {
   CO_SNAP_ASSIGN(AccelChoice accel, choose_accel(config.accel));
   CO_SNAP_ASSIGN(const std::filesystem::path program, find_qemu(options_.program));
   CO_SNAP_TRY(check_readable(config.kernel, "guest's kernel"));
   CO_SNAP_TRY(check_readable(config.initramfs, "guest's initramfs"));
   CO_SNAP_ASSIGN(QemuProcess process, QemuProcess::spawn(program, options_.interposer, config, placement, accel.accel));
   const bool incoming = placement.memory_handoff.has_value();
-  co_return co_await QemuVm::attach(std::move(process), config, std::move(accel), incoming);
+  co_return co_await QemuVm::attach(std::move(process), config.memory, std::move(accel), incoming);
 }
 
 }  // namespace snaphammer::vmm

@@ -37,7 +37,7 @@ class QemuBackend : public Backend {
   Result<std::string> state_compatibility(const VmConfig& config) override;
   /// kUnfit, with advice, when QEMU or the interposer is missing, or when QEMU refuses to start
   /// here.
-  Async<std::unique_ptr<Vm>> start(const VmConfig& config, const VmPlacement& placement) override;
+  Async<std::unique_ptr<Vm>> start(VmConfig config, VmPlacement placement) override;
 
  private:
   QemuOptions options_;

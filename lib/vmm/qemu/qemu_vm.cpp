@@ -56,9 +56,9 @@ class MigrationCancel {
 
 }  // namespace
 
-QemuVm::QemuVm(const asio::any_io_executor& executor, QemuProcess process, const VmConfig& config, AccelChoice accel,
+QemuVm::QemuVm(const asio::any_io_executor& executor, QemuProcess process, ByteCount memory, AccelChoice accel,
                bool incoming)
-    : memory_(config.memory),
+    : memory_(memory),
       accel_(std::move(accel)),
       awaits_state_(incoming),
       process_(std::move(process)),
@@ -68,10 +68,9 @@ QemuVm::QemuVm(const asio::any_io_executor& executor, QemuProcess process, const
            {.on_event = [this](const QmpEvent& event) { on_event(event); },
             .on_closed = [this](const Error&) { on_closed(); }}) {}
 
-Async<std::unique_ptr<Vm>> QemuVm::attach(QemuProcess process, const VmConfig& config, AccelChoice accel,
-                                          bool incoming) {
+Async<std::unique_ptr<Vm>> QemuVm::attach(QemuProcess process, ByteCount memory, AccelChoice accel, bool incoming) {
   std::unique_ptr<QemuVm> vm(
-      new QemuVm(co_await asio::this_coro::executor, std::move(process), config, std::move(accel), incoming));
+      new QemuVm(co_await asio::this_coro::executor, std::move(process), memory, std::move(accel), incoming));
   const Result<void> ready = co_await vm->negotiate();
   if (!ready) {
     Error error = ready.error().in("start QEMU");
@@ -155,7 +154,7 @@ Async<void> QemuVm::migrate(std::string command, int file) {
   co_return Error(ErrorKind::kIo, "QEMU: migration " + migration_status_ + ": " + text_of(state, "error-desc"));
 }
 
-Async<void> QemuVm::save_state(const fs::path& path) {
+Async<void> QemuVm::save_state(fs::path path) {
   const std::string what = "save state to " + path.string();
   const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
   if (!file) co_return errno_error(what);
@@ -166,7 +165,7 @@ Async<void> QemuVm::save_state(const fs::path& path) {
   co_return Result<void>();
 }
 
-Async<void> QemuVm::load(const fs::path& path) {
+Async<void> QemuVm::load(fs::path path) {
   const std::string what = "load state from " + path.string();
   if (!awaits_state_) {
     co_return Error(ErrorKind::kUnavailable, what + ": the machine was not started for a restore");

@@ -20,13 +20,12 @@ class QemuVm : public Vm {
  public:
   /// Takes over a process that was just spawned and waits until its machine is made. When QEMU ends instead, the
   /// error says what it said.
-  static Async<std::unique_ptr<Vm>> attach(QemuProcess process, const VmConfig& config, AccelChoice accel,
-                                           bool incoming);
+  static Async<std::unique_ptr<Vm>> attach(QemuProcess process, ByteCount memory, AccelChoice accel, bool incoming);
 
   Async<void> resume() override;
   Async<void> pause() override;
-  Async<void> save_state(const std::filesystem::path& path) override;
-  Async<void> load(const std::filesystem::path& path) override;
+  Async<void> save_state(std::filesystem::path path) override;
+  Async<void> load(std::filesystem::path path) override;
   Async<void> set_balloon_target(ByteCount target) override;
   Async<ByteCount> balloon_actual() override;
   Async<void> remove(ByteCount offset, ByteCount length) override;
@@ -38,7 +37,7 @@ class QemuVm : public Vm {
   Async<VmEnd> wait_ended() override;
 
  private:
-  QemuVm(const asio::any_io_executor& executor, QemuProcess process, const VmConfig& config, AccelChoice accel,
+  QemuVm(const asio::any_io_executor& executor, QemuProcess process, ByteCount memory, AccelChoice accel,
          bool incoming);
 
   void on_event(const QmpEvent& event);

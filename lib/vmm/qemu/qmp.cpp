@@ -72,7 +72,7 @@ Async<Json> QmpReply::result() {
   co_return *std::move(pending->result);
 }
 
-class QmpClient::Connection : public std::enable_shared_from_this<Connection> {
+class QmpClient::Connection {
  public:
   Connection(const asio::any_io_executor& executor, UniqueFd socket, Callbacks callbacks)
       : executor_(executor),
@@ -90,9 +90,8 @@ class QmpClient::Connection : public std::enable_shared_from_this<Connection> {
   }
 
   // Reads until the connection ends, and then says so to everyone who waits.
-  Awaitable<void> read() {
-    const auto self = shared_from_this();
-    end(co_await read_lines());
+  static Awaitable<void> read(std::shared_ptr<Connection> connection) {
+    connection->end(co_await connection->read_lines());
   }
 
   void end(Error reason) {
@@ -183,7 +182,7 @@ class QmpClient::Connection : public std::enable_shared_from_this<Connection> {
 
 QmpClient::QmpClient(const asio::any_io_executor& executor, UniqueFd socket, Callbacks callbacks)
     : connection_(std::make_shared<Connection>(executor, std::move(socket), std::move(callbacks))) {
-  asio::co_spawn(executor, connection_->read(), asio::detached);
+  asio::co_spawn(executor, Connection::read(connection_), asio::detached);
 }
 
 QmpClient::~QmpClient() {
