@@ -12,7 +12,7 @@
 #include <string>
 #include <string_view>
 
-#include "guest-workloads/agent/notice.h"
+#include "lib/base/notice.h"
 
 namespace snaphammer::guest {
 

@@ -19,7 +19,7 @@
 #include <nlohmann/json.hpp>
 
 #include "guest-workloads/agent/endpoint.h"
-#include "guest-workloads/agent/notice.h"
+#include "lib/base/notice.h"
 
 namespace snaphammer::guest {
 

@@ -16,8 +16,8 @@
 #include <boost/asio/signal_set.hpp>
 #include <sys/types.h>
 
-#include "guest-workloads/agent/notice.h"
 #include "lib/agent/protocol.h"
+#include "lib/base/notice.h"
 
 namespace snaphammer::guest {
 

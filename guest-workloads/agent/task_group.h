@@ -13,7 +13,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 
-#include "guest-workloads/agent/notice.h"
+#include "lib/base/notice.h"
 
 namespace snaphammer::guest {
 

@@ -31,21 +31,18 @@
 namespace snaphammer::agent {
 
 struct ClientOptions {
-  Duration connect_timeout = std::chrono::seconds(5);  ///< From connect() to `OK`.
-  Duration request_timeout =
-      std::chrono::seconds(30);      ///< For a call; exec, start, check and stop add their own.
-  std::size_t max_response = 1_MiB;  ///< Of one answer that is not a stream.
-  std::size_t max_output =
-      4_MiB;  ///< Kept of each of an exec's outputs; what follows is dropped and counted.
+  Duration connect_timeout = std::chrono::seconds(5);   ///< From connect() to `OK`.
+  Duration request_timeout = std::chrono::seconds(30);  ///< For a call; exec, start, check and stop add their own.
+  std::size_t max_response = 1_MiB;                     ///< Of one answer that is not a stream.
+  std::size_t max_output = 4_MiB;  ///< Kept of each of an exec's outputs; what follows is dropped and counted.
 };
 
 struct ExecResult {
   ProcessEnd end;
   bool timed_out = false;  ///< Killed because the request's timeout passed.
-  bool recorded =
-      false;           ///< The id was seen before; this is how that one ended, without its output.
-  std::string error;   ///< Why it could not be started, or why it was killed.
-  std::string output;  ///< Standard output.
+  bool recorded = false;   ///< The id was seen before; this is how that one ended, without its output.
+  std::string error;       ///< Why it could not be started, or why it was killed.
+  std::string output;      ///< Standard output.
   std::string error_output;
   std::uint64_t dropped_bytes = 0;  ///< Of both, beyond ClientOptions::max_output.
   Duration duration{};              ///< From the request to its last frame, on the host's clock.

@@ -31,8 +31,7 @@ bool too_deep(std::string_view text) {
 
 Result<nlohmann::json> parse_json(std::string_view text) {
   if (too_deep(text)) {
-    return Error(ErrorKind::kInvalid,
-                 "JSON nested deeper than " + std::to_string(kMaxJsonDepth) + " levels");
+    return Error(ErrorKind::kInvalid, "JSON nested deeper than " + std::to_string(kMaxJsonDepth) + " levels");
   }
   try {
     return nlohmann::json::parse(text);
@@ -45,8 +44,7 @@ std::string print_json(const nlohmann::json& json) {
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-JsonFields::JsonFields(const nlohmann::json& object, std::string what)
-    : object_(object), what_(std::move(what)) {
+JsonFields::JsonFields(const nlohmann::json& object, std::string what) : object_(object), what_(std::move(what)) {
   if (!object_.is_object()) error_ = Error(ErrorKind::kInvalid, what_ + ": not a JSON object");
 }
 
@@ -61,8 +59,7 @@ const nlohmann::json* JsonFields::find(const char* name, bool required) {
 
 void JsonFields::wrong(const char* name, std::string_view expected) {
   if (error_) return;
-  error_ = Error(ErrorKind::kInvalid,
-                 what_ + ": field '" + name + "': expected it " + std::string(expected));
+  error_ = Error(ErrorKind::kInvalid, what_ + ": field '" + name + "': expected it " + std::string(expected));
 }
 
 std::string JsonFields::text(const char* name, std::optional<std::string> fallback) {
@@ -91,9 +88,9 @@ bool JsonFields::boolean(const char* name, std::optional<bool> fallback) {
 std::int64_t JsonFields::integer(const char* name, std::optional<std::int64_t> fallback) {
   const auto* value = find(name, !fallback);
   if (value == nullptr) return fallback.value_or(0);
-  const bool fits = value->is_number_integer() &&
-                    (!value->is_number_unsigned() ||
-                     value->get<std::uint64_t>() <= std::numeric_limits<std::int64_t>::max());
+  const bool fits =
+      value->is_number_integer() &&
+      (!value->is_number_unsigned() || value->get<std::uint64_t>() <= std::numeric_limits<std::int64_t>::max());
   if (!fits) return wrong(name, "to be a whole number"), 0;
   return value->get<std::int64_t>();
 }

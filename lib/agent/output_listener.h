@@ -33,8 +33,7 @@ class OutputListener {
 
   /// `on_line` is called for each line in order; it must not destroy the listener.
   static Result<std::unique_ptr<OutputListener>> listen(const asio::any_io_executor& executor,
-                                                        const std::filesystem::path& door,
-                                                        OnLine on_line);
+                                                        const std::filesystem::path& door, OnLine on_line);
   ~OutputListener();
   OutputListener(const OutputListener&) = delete;
   OutputListener& operator=(const OutputListener&) = delete;

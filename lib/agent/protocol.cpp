@@ -15,21 +15,15 @@ Duration nanoseconds(std::int64_t count) { return std::chrono::nanoseconds(count
 }  // namespace
 
 bool is_valid_name(std::string_view name) {
-  return !name.empty() && name.size() <= kMaxName &&
-         std::all_of(name.begin(), name.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-         });
+  return !name.empty() && name.size() <= kMaxName && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  });
 }
 
 nlohmann::json HealthReport::to_json() const {
-  return {{"status", status},
-          {"version", version},
-          {"boot_id", boot_id},
-          {"kernel", kernel},
-          {"uptime_ns", uptime.count()},
-          {"wall_clock_ns", wall_clock.count()},
-          {"generation", generation},
-          {"output_epoch", output_epoch}};
+  return {{"status", status},         {"version", version},          {"boot_id", boot_id},
+          {"kernel", kernel},         {"uptime_ns", uptime.count()}, {"wall_clock_ns", wall_clock.count()},
+          {"generation", generation}, {"output_epoch", output_epoch}};
 }
 
 Result<HealthReport> HealthReport::from_json(const nlohmann::json& json) {
@@ -47,9 +41,7 @@ Result<HealthReport> HealthReport::from_json(const nlohmann::json& json) {
   return report;
 }
 
-nlohmann::json Identity::to_json() const {
-  return {{"name", name}, {"environment", environment}, {"token", token}};
-}
+nlohmann::json Identity::to_json() const { return {{"name", name}, {"environment", environment}, {"token", token}}; }
 
 Result<Identity> Identity::from_json(const nlohmann::json& json) {
   JsonFields fields(json, "identity");
@@ -89,9 +81,7 @@ Result<InitRequest> InitRequest::from_json(const nlohmann::json& json) {
 }
 
 nlohmann::json InitReport::to_json() const {
-  return {{"generation", generation},
-          {"clock_step_ns", clock_step.count()},
-          {"entropy_bytes", entropy_bytes}};
+  return {{"generation", generation}, {"clock_step_ns", clock_step.count()}, {"entropy_bytes", entropy_bytes}};
 }
 
 Result<InitReport> InitReport::from_json(const nlohmann::json& json) {
@@ -163,8 +153,7 @@ nlohmann::json ExecFrame::to_json() const {
   for (const NamedEvent& named : kExecEvents) {
     if (named.event == event) json["type"] = named.name;
   }
-  if (event == ExecEvent::kStdout || event == ExecEvent::kStderr)
-    json["data"] = base64_encode(data);
+  if (event == ExecEvent::kStdout || event == ExecEvent::kStderr) json["data"] = base64_encode(data);
   if (event == ExecEvent::kExit) {
     if (end.code) json["code"] = *end.code;
     if (end.signal) json["signal"] = *end.signal;

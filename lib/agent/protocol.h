@@ -61,8 +61,7 @@ struct HealthReport {
 /// Who this guest is; readable there in /run/snaphammer/identity.json.
 struct Identity {
   std::string name;
-  std::map<std::string, std::string>
-      environment;  ///< Also given to every exec and workload from then on.
+  std::map<std::string, std::string> environment;  ///< Also given to every exec and workload from then on.
   std::string token;
 
   nlohmann::json to_json() const;
@@ -70,10 +69,8 @@ struct Identity {
 };
 
 struct InitRequest {
-  std::string
-      generation;  ///< New for every boot, restore and clone. Repeated, nothing is done twice.
-  Duration
-      wall_clock{};  ///< The host's CLOCK_REALTIME, since 1970; 0 leaves the guest's clock alone.
+  std::string generation;  ///< New for every boot, restore and clone. Repeated, nothing is done twice.
+  Duration wall_clock{};   ///< The host's CLOCK_REALTIME, since 1970; 0 leaves the guest's clock alone.
   Identity identity;
   std::string entropy;  ///< Bytes for the guest kernel's random state, which is then reseeded; may
                         ///< be empty.
@@ -102,14 +99,12 @@ struct ProcessEnd {
 };
 
 struct ExecRequest {
-  std::string id;  ///< 1 to 64 characters. An id that was seen already is never run again.
-  std::vector<std::string>
-      command;  ///< Program and arguments; looked up in the agent's PATH without a slash.
+  std::string id;                    ///< 1 to 64 characters. An id that was seen already is never run again.
+  std::vector<std::string> command;  ///< Program and arguments; looked up in the agent's PATH without a slash.
   std::map<std::string, std::string> environment;  ///< Added to the agent's and the identity's.
   std::string directory = "/";
-  std::string input;  ///< Bytes for its standard input, which is then closed.
-  Duration
-      timeout{};  ///< After it the process group is killed. Whole milliseconds; must be positive.
+  std::string input;   ///< Bytes for its standard input, which is then closed.
+  Duration timeout{};  ///< After it the process group is killed. Whole milliseconds; must be positive.
 
   nlohmann::json to_json() const;
   static Result<ExecRequest> from_json(const nlohmann::json& json);
@@ -127,9 +122,8 @@ struct ExecFrame {
   std::string data;        ///< kStdout, kStderr.
   ProcessEnd end;          ///< kExit; neither code nor signal when it could not be started.
   bool timed_out = false;  ///< kExit
-  bool recorded =
-      false;  ///< kExit: the id was seen before; this is how that one ended, nothing ran now.
-  std::string error;  ///< kExit: why it did not start or was killed.
+  bool recorded = false;   ///< kExit: the id was seen before; this is how that one ended, nothing ran now.
+  std::string error;       ///< kExit: why it did not start or was killed.
 
   nlohmann::json to_json() const;
   static Result<ExecFrame> from_json(const nlohmann::json& json);

@@ -74,6 +74,7 @@ Result<Finding> Finding::from_json(const nlohmann::json& json) {
 
 nlohmann::json CheckReport::to_json() const {
   if (died) return {{"type", "died"}, {"workload", died->to_json()}};
+  if (!late.empty()) return {{"type", "late"}, {"error", late}};
   nlohmann::json json = counters;
   json["type"] = "verdict";
   json["pass"] = pass;
@@ -88,6 +89,11 @@ Result<CheckReport> CheckReport::from_json(const nlohmann::json& json) {
     const nlohmann::json workload = fields.any("workload");
     SNAP_TRY(fields.finish());
     SNAP_ASSIGN(report.died, WorkloadInfo::from_json(workload));
+    return report;
+  }
+  if (type == "late") {
+    report.late = fields.text("error");
+    SNAP_TRY(fields.finish());
     return report;
   }
   if (type != "verdict") {

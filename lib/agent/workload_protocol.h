@@ -22,8 +22,8 @@
 namespace snaphammer::agent {
 
 struct StartWorkload {
-  std::string workload;  ///< The program: /usr/lib/snaphammer/workloads/<workload>.
-  std::string as;        ///< The instance's name.
+  std::string workload;                         ///< The program: /usr/lib/snaphammer/workloads/<workload>.
+  std::string as;                               ///< The instance's name.
   std::map<std::string, std::string> args;      ///< Given as `--key value`.
   Duration timeout = std::chrono::seconds(30);  ///< For its `ready`.
 
@@ -53,12 +53,13 @@ struct Finding {
   static Result<Finding> from_json(const nlohmann::json& json);
 };
 
-/// The last line of a check: {"type":"verdict","pass":...,counters} or {"type":"died",...}.
+/// The last line of a check: {"type":"verdict","pass":...,counters}, {"type":"died","workload":{...}} or, when no
+/// verdict came in time, {"type":"late","error":"..."}.
 struct CheckReport {
   bool pass = false;
-  nlohmann::json counters =
-      nlohmann::json::object();      ///< What else the verdict says: pages checked, rounds ...
-  std::optional<WorkloadInfo> died;  ///< There is no verdict; the workload ended by itself.
+  nlohmann::json counters = nlohmann::json::object();  ///< What else the verdict says: pages checked, rounds ...
+  std::optional<WorkloadInfo> died;                    ///< There is no verdict; the workload ended by itself.
+  std::string late;                                    ///< There is no verdict yet; why.
 
   nlohmann::json to_json() const;
   static Result<CheckReport> from_json(const nlohmann::json& json);

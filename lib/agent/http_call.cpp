@@ -1,0 +1,225 @@
+#include "lib/agent/http_call.h"
+
+#include <algorithm>
+#include <array>
+
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/read_until.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/buffer_body.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
+
+#include "lib/agent/json_fields.h"
+
+namespace snaphammer::agent {
+
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using Local = asio::local::stream_protocol;
+
+namespace {
+
+constexpr unsigned kHttp11 = 11;
+constexpr std::size_t kMaxHeader = 16_KiB;
+constexpr std::size_t kMaxErrorBody = 64_KiB;
+constexpr std::size_t kMaxGreeting = 64;
+constexpr std::size_t kMaxMessage = 2048;
+
+// A connection through the door, and what was read beyond the door's greeting.
+struct DoorConnection {
+  Local::socket socket;
+  beast::flat_buffer buffer;
+};
+
+Async<DoorConnection> open_door(asio::any_io_executor executor, std::filesystem::path door) {
+  const std::string what = "connect to port " + std::to_string(kAgentPort) + " of the guest at " + door.string();
+  DoorConnection connection{Local::socket(executor), {}};
+  if (door.string().size() >= sizeof(sockaddr_un::sun_path)) {
+    co_return Error(ErrorKind::kInvalid, what + ": the path is too long for a Unix socket");
+  }
+  const Local::endpoint endpoint(door.string());
+  auto [connect_error] = co_await connection.socket.async_connect(endpoint, as_result);
+  if (connect_error) co_return asio_error(what, connect_error).as(ErrorKind::kGone);
+
+  const std::string greeting = "CONNECT " + std::to_string(kAgentPort) + "\n";
+  auto [write_error, written] = co_await asio::async_write(connection.socket, asio::buffer(greeting), as_result);
+  if (write_error) co_return asio_error(what, write_error);
+
+  std::string answer;
+  auto [read_error, length] =
+      co_await asio::async_read_until(connection.socket, asio::dynamic_buffer(answer, kMaxGreeting), '\n', as_result);
+  if (read_error == asio::error::eof) {
+    co_return Error(ErrorKind::kGone, what + ": refused").advise("the guest's agent does not listen there (yet)");
+  }
+  if (read_error == asio::error::not_found || (!read_error && !answer.starts_with("OK "))) {
+    co_return Error(ErrorKind::kInvalid, what + ": the door answered '" + printable(answer) + "'");
+  }
+  if (read_error) co_return asio_error(what, read_error);
+  const std::size_t beyond = answer.size() - length;
+  asio::buffer_copy(connection.buffer.prepare(beyond), asio::buffer(answer) + length);
+  connection.buffer.commit(beyond);
+  co_return connection;
+}
+
+Async<DoorConnection> send_request(asio::any_io_executor executor, std::filesystem::path door, ClientOptions options,
+                                   HttpCall call) {
+  const std::string what = "the vsock door";
+  CO_SNAP_ASSIGN(DoorConnection connection,
+                 co_await with_deadline(options.connect_timeout, what, open_door(executor, std::move(door))));
+  http::request<http::string_body> request;
+  request.version(kHttp11);
+  request.method_string(call.method);
+  request.target(call.target);
+  request.set(http::field::host, "guest");
+  request.keep_alive(false);
+  request.body() = std::move(call.body);
+  request.prepare_payload();
+  auto [error, written] = co_await http::async_write(connection.socket, request, as_result);
+  // An agent that refuses a request may close before it has read all of it; its answer says why.
+  if (error && error != asio::error::broken_pipe) co_return asio_error("send the request", error);
+  co_return connection;
+}
+
+// Beast's words for what can go wrong with an answer, in ours.
+Error answer_error(const beast::error_code& error) {
+  if (error == http::error::end_of_stream || error == http::error::partial_message) {
+    return Error(ErrorKind::kGone, "the connection ended before the answer did");
+  }
+  if (error.category() == http::make_error_code(http::error::bad_version).category()) {
+    return Error(ErrorKind::kInvalid, "not a valid HTTP answer: " + error.message());
+  }
+  return asio_error("read the answer", error);
+}
+
+ErrorKind kind_of_status(unsigned status) {
+  switch (status) {
+    case 409:
+    case 503:
+      return ErrorKind::kUnavailable;
+    case 408:
+    case 504:
+      return ErrorKind::kTimeout;
+    default:
+      return status < 500 ? ErrorKind::kInvalid : ErrorKind::kIo;
+  }
+}
+
+// An answer that is an error: {"error", "advice"}, or whatever else it holds.
+Error refusal(unsigned status, std::string_view body) {
+  const Result<nlohmann::json> json = parse_json(body);
+  if (json) {
+    JsonFields fields(*json, "error");
+    const std::string message = fields.text("error");
+    const std::string advice = fields.text("advice", "");
+    if (fields.finish()) return Error(kind_of_status(status), printable(message)).advise(printable(advice));
+  }
+  return Error(kind_of_status(status), "HTTP status " + std::to_string(status) + ": " + printable(body));
+}
+
+// Cuts what comes into lines.
+class LineSplitter {
+ public:
+  Result<void> take(std::string_view bytes, const OnLine& on_line) {
+    while (!bytes.empty()) {
+      const std::size_t end = bytes.find('\n');
+      pending_ += bytes.substr(0, end);
+      if (pending_.size() > kMaxLine) return Error(ErrorKind::kInvalid, "a line is longer than 64KiB");
+      if (end == std::string_view::npos) break;
+      SNAP_TRY(on_line(pending_));
+      pending_.clear();
+      bytes.remove_prefix(end + 1);
+    }
+    return {};
+  }
+  Result<void> finish() const {
+    if (!pending_.empty()) return Error(ErrorKind::kInvalid, "the last line has no end");
+    return {};
+  }
+
+ private:
+  std::string pending_;
+};
+
+// Reads the answer's header, then hands the body over piece by piece.
+Async<void> read_answer(DoorConnection connection, OnLine on_bytes) {
+  http::response_parser<http::buffer_body> parser;
+  parser.header_limit(kMaxHeader);
+  parser.body_limit(boost::none);
+  auto [header_error, header_bytes] =
+      co_await http::async_read_header(connection.socket, connection.buffer, parser, as_result);
+  if (header_error) co_return answer_error(header_error);
+  const unsigned status = parser.get().result_int();
+  const bool refused = status != 200;
+
+  std::string error_body;
+  std::string piece(32_KiB, '\0');
+  while (!parser.is_done()) {
+    parser.get().body().data = piece.data();
+    parser.get().body().size = piece.size();
+    auto [error, n] = co_await http::async_read_some(connection.socket, connection.buffer, parser, as_result);
+    if (error && error != http::error::need_buffer) co_return answer_error(error);
+    const std::string_view got = std::string_view(piece).substr(0, piece.size() - parser.get().body().size);
+    if (refused) {
+      error_body += got.substr(0, kMaxErrorBody - error_body.size());
+    } else {
+      CO_SNAP_TRY(on_bytes(got));
+    }
+  }
+  if (refused) co_return refusal(status, error_body);
+  co_return Result<void>();
+}
+
+Async<void> make_call(asio::any_io_executor executor, std::filesystem::path door, ClientOptions options, HttpCall call,
+                      OnLine on_bytes) {
+  Async<DoorConnection> sending = send_request(executor, std::move(door), options, std::move(call));
+  CO_SNAP_ASSIGN(DoorConnection connection, co_await std::move(sending));
+  Async<void> reading = read_answer(std::move(connection), std::move(on_bytes));
+  co_return co_await std::move(reading);
+}
+
+Async<void> make_call_within(asio::any_io_executor executor, std::filesystem::path door, ClientOptions options,
+                             HttpCall call, Duration limit, OnLine on_bytes) {
+  const std::string what = call.describe();
+  Async<void> calling = make_call(executor, std::move(door), options, std::move(call), std::move(on_bytes));
+  Result<void> made = co_await with_deadline(limit, "wait for its answer", std::move(calling));
+  if (!made) co_return std::move(made).error().in(what);
+  co_return made;
+}
+
+}  // namespace
+
+Async<std::string> call_for_body(asio::any_io_executor executor, std::filesystem::path door, ClientOptions options,
+                                 HttpCall call, Duration limit) {
+  std::string body;
+  const OnLine collect = [&body, most = options.max_response](std::string_view bytes) -> Result<void> {
+    if (body.size() + bytes.size() > most) {
+      return Error(ErrorKind::kInvalid, "the answer is longer than " + format_bytes(most));
+    }
+    body += bytes;
+    return {};
+  };
+  CO_SNAP_TRY(co_await make_call_within(executor, std::move(door), options, std::move(call), limit, collect));
+  co_return body;
+}
+
+Async<void> call_for_lines(asio::any_io_executor executor, std::filesystem::path door, ClientOptions options,
+                           HttpCall call, Duration limit, OnLine on_line) {
+  LineSplitter splitter;
+  const OnLine split = [&](std::string_view bytes) { return splitter.take(bytes, on_line); };
+  CO_SNAP_TRY(co_await make_call_within(executor, std::move(door), options, std::move(call), limit, split));
+  co_return splitter.finish();
+}
+
+std::string printable(std::string_view text) {
+  std::string result(text.substr(0, kMaxMessage));
+  std::replace_if(
+      result.begin(), result.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; }, ' ');
+  return result;
+}
+
+}  // namespace snaphammer::agent
