@@ -1,0 +1,25 @@
+// The command line of zero-pages: `--key value` pairs.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace snaphammer::zero_pages {
+
+struct Options {
+  std::size_t resident = 64 << 20;  ///< Bytes kept; whole pages.
+  std::uint64_t seed = 1;
+  std::chrono::milliseconds hold{4000};    ///< How long memory is kept filled before it is given back.
+  std::chrono::milliseconds settle{3000};  ///< How long it stays given back; free page reporting takes 2 s.
+  std::uint64_t rounds = 0;                ///< Ends by itself after so many; 0 is never.
+};
+
+extern const char kUsage[];
+
+/// Returns what is wrong, or an empty text. Sizes are 4KiB, 150MiB, 1GiB; times 500ms, 3s, or plain milliseconds.
+std::string parse_options(const std::vector<std::string>& arguments, Options& options);
+
+}  // namespace snaphammer::zero_pages
