@@ -26,6 +26,7 @@
 #include "harness/engine/installation.h"
 #include "lib/base/result.h"
 #include "lib/base/units.h"
+#include "lib/vmm/accel_probe.h"
 
 namespace snaphammer::doctor {
 
@@ -70,26 +71,28 @@ struct Host {
   std::function<Result<ByteCount>(const std::filesystem::path& directory)> free_space;
   /// The limit of open files: what is in force, and what it can be raised to.
   std::function<std::pair<std::uint64_t, std::uint64_t>()> open_files_limit;
-  /// Probes the accelerator: its name, and why it was chosen.
-  std::function<Result<std::pair<std::string, std::string>>()> probe_accel;
+  /// Which accelerator `accel: auto` means here, and why.
+  std::function<Result<vmm::AccelChoice>()> probe_accel;
 
   /// This host.
-  static Host real(engine::Installation installation, engine::Caches caches,
-                   std::filesystem::path runtime, std::filesystem::path out);
+  static Host real(engine::Installation installation, engine::Caches caches, std::filesystem::path runtime,
+                   std::filesystem::path out);
 };
+
+/// Which runs cannot be without it. `run` looks at what its runs need before it starts anything.
+enum class NeededBy { kEveryRun, kDefaultImage, kNone };
 
 struct Check {
   std::string_view name;
-  /// No guest can run without it: `run` looks at it before it starts anything.
-  bool required;
+  NeededBy needed_by;
   Finding (*look)(const Host& host);
 };
 
 /// In the order in which `doctor` shows them.
 std::span<const Check> all_checks();
 
-/// Whether a campaign can start: kUnfit, with everything required that is missing and its remedies,
-/// when it cannot.
-Result<void> check_before_campaign(const Host& host, std::span<const Check> checks = all_checks());
+/// Whether a campaign can start: kUnfit, with everything needed that is missing and its remedies, when it cannot.
+/// `default_image`: some of its runs use Snaphammer's own guest image.
+Result<void> check_before_campaign(const Host& host, bool default_image, std::span<const Check> checks = all_checks());
 
 }  // namespace snaphammer::doctor

@@ -30,8 +30,8 @@ Finding check_qemu(const Host& host) {
   static const std::regex pattern(R"(version (\d+)\.(\d+)(\.\d+)?)");
   std::smatch match;
   if (!std::regex_search(*version, match, pattern)) {
-    return {State::kMissing, "qemu-system-x86_64 --version says something that is not a version",
-            "no guest can run", "check which qemu-system-x86_64 is first in PATH"};
+    return {State::kMissing, "qemu-system-x86_64 --version says something that is not a version", "no guest can run",
+            "check which qemu-system-x86_64 is first in PATH"};
   }
   const std::string number = match.str(0).substr(std::string_view("version ").size());
   if (std::stoi(match.str(1)) < kOldestQemu) {
@@ -47,17 +47,15 @@ Finding check_accelerator(const Host& host) {
     return {State::kLimited, accel.error().message(), "scenarios with `accel: auto` use TCG",
             "for KVM: a host with /dev/kvm that this user may open"};
   }
-  const auto& [name, reason] = *accel;
-  if (name == "kvm") return {.state = State::kGood, .found = "KVM: " + reason};
-  return {State::kLimited, "TCG: " + reason, "guests run several times slower than under KVM",
-          "for KVM: a host with /dev/kvm that this user may open, not itself an emulated machine"};
+  if (accel->accel == vmm::Accel::kKvm) return {.state = State::kGood, .found = "KVM: " + accel->reason};
+  return {State::kLimited, "TCG: " + accel->reason, "guests run several times slower than under KVM",
+          "for KVM: a host with /dev/kvm that this user may open, and that is not itself emulated"};
 }
 
 Finding check_interposer(const Host& host) {
   const fs::path& library = host.installation.interposer;
   if (is_readable_file(library)) return {.state = State::kGood, .found = library};
-  return {State::kMissing, library.string() + ": not there",
-          "no guest can be restored or reached by vsock",
+  return {State::kMissing, library.string() + ": not there", "no guest can be restored or reached by vsock",
           "build or install all of Snaphammer (ci/snaphammer does), or set SNAPHAMMER_INTERPOSER "
           "to the library"};
 }
@@ -68,20 +66,17 @@ Finding check_guest_image(const Host& host) {
       "build it (ci/snaphammer does; guest-workloads/image/build-image), or set SNAPHAMMER_IMAGE "
       "to its directory";
   if (image.empty()) {
-    return {State::kMissing, "none was built", "only scenarios with an image of their own can run",
-            remedy};
+    return {State::kMissing, "none was built", "only scenarios with an image of their own can run", remedy};
   }
   for (const char* part : {"vmlinuz", "initramfs"}) {
     if (!is_readable_file(image / part)) {
-      return {State::kMissing, (image / part).string() + ": not there", "no guest can boot",
-              remedy};
+      return {State::kMissing, (image / part).string() + ": not there", "no guest can boot", remedy};
     }
   }
   std::ifstream manifest(image / "manifest.json");
   const auto json = nlohmann::json::parse(manifest, nullptr, /*allow_exceptions=*/false);
   const std::string kernel = json.is_object() ? json.value("kernel_release", "") : "";
-  return {.state = State::kGood,
-          .found = (kernel.empty() ? "" : "Linux " + kernel + " in ") + image.string()};
+  return {.state = State::kGood, .found = (kernel.empty() ? "" : "Linux " + kernel + " in ") + image.string()};
 }
 
 Finding check_gdb(const Host& host) {

@@ -42,8 +42,7 @@ Finding check_userfaultfd(const Host& host) {
       continue;
     }
     if (way != UffdWay::kUserMode) return {.state = State::kGood, .found = describe(way)};
-    return {State::kLimited, describe(way),
-            "enough under TCG; under KVM a restored guest would fault in the kernel",
+    return {State::kLimited, describe(way), "enough under TCG; under KVM a restored guest would fault in the kernel",
             "sysctl vm.unprivileged_userfaultfd=1, or give this user access to /dev/userfaultfd"};
   }
   return {State::kMissing, refusals, "no guest can be restored",
@@ -63,20 +62,18 @@ Finding check_memfd(const Host& host) {
 Finding check_memory(const Host& host) {
   const auto kib = number_after(host.root / "proc/meminfo", "MemAvailable:");
   if (!kib) {
-    return {State::kLimited, "/proc/meminfo does not say how much is available",
-            "runs may be killed for memory", "mount /proc"};
+    return {State::kLimited, "/proc/meminfo does not say how much is available", "runs may be killed for memory",
+            "mount /proc"};
   }
   const ByteCount available = *kib << 10;
   const std::string found = std::to_string(available >> 20) + " MiB available";
   if (available >= kMemoryOfOneRun) return {.state = State::kGood, .found = found};
-  return {
-      State::kLimited, found, "a run with a 256 MiB guest may be killed for memory",
-      "free some: a run needs about " + std::to_string(kMemoryOfOneRun >> 20) + " MiB, times -j"};
+  return {State::kLimited, found, "a run with a 256 MiB guest may be killed for memory",
+          "free some: a run needs about " + std::to_string(kMemoryOfOneRun >> 20) + " MiB, times -j"};
 }
 
 Finding check_huge_pages(const Host& host) {
-  const std::filesystem::path file =
-      host.root / "sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages";
+  const std::filesystem::path file = host.root / "sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages";
   std::uint64_t pages = 0;
   if (std::ifstream(file) >> pages && pages > 0) {
     return {.state = State::kGood, .found = std::to_string(pages) + " of 2 MiB reserved"};

@@ -11,16 +11,13 @@ constexpr ByteCount kMiB = 1 << 20;
 constexpr ByteCount kResultsSpace = 512 * kMiB;  // A few failed runs with their snapshots.
 constexpr ByteCount kCacheSpace = 1024 * kMiB;   // An image being built, and two base snapshots.
 constexpr ByteCount kRuntimeSpace = 1 * kMiB;    // Sockets.
-constexpr std::uint64_t kOpenFiles =
-    1024;  // A page server, a vsock host side and 10 execs at once.
+constexpr std::uint64_t kOpenFiles = 1024;       // A page server, a vsock host side and 10 execs at once.
 constexpr std::uint64_t kProcesses = 256;
 
-Finding check_space(const Host& host, const fs::path& directory, ByteCount needed,
-                    std::string_view what, const std::string& elsewhere) {
+Finding check_space(const Host& host, const fs::path& directory, ByteCount needed, std::string_view what,
+                    const std::string& elsewhere) {
   const Result<ByteCount> space = host.free_space(directory);
-  if (!space)
-    return {State::kMissing, space.error().message(), std::string(what) + " cannot be written",
-            elsewhere};
+  if (!space) return {State::kMissing, space.error().message(), std::string(what) + " cannot be written", elsewhere};
   const std::string found = std::to_string(*space / kMiB) + " MiB free in " + directory.string();
   if (*space >= needed) return {.state = State::kGood, .found = found};
   return {State::kMissing, found + ", " + std::to_string(needed / kMiB) + " MiB needed",
@@ -55,8 +52,7 @@ Finding check_processes(const Host& host) {
   if (!limit) return {.state = State::kGood, .found = "no limit by control group"};
   const std::string found = std::to_string(*limit) + " tasks by control group";
   if (*limit >= kProcesses) return {.state = State::kGood, .found = found};
-  return {State::kLimited, found, "starting QEMU's threads may fail",
-          "raise pids.max of this control group"};
+  return {State::kLimited, found, "starting QEMU's threads may fail", "raise pids.max of this control group"};
 }
 
 Finding check_results_space(const Host& host) {
@@ -70,8 +66,7 @@ Finding check_cache_space(const Host& host) {
 }
 
 Finding check_runtime_space(const Host& host) {
-  return check_space(host, host.runtime, kRuntimeSpace, "sockets",
-                     "set XDG_RUNTIME_DIR to another directory");
+  return check_space(host, host.runtime, kRuntimeSpace, "sockets", "set XDG_RUNTIME_DIR to another directory");
 }
 
 }  // namespace snaphammer::doctor

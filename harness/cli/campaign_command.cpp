@@ -1,0 +1,131 @@
+#include "harness/cli/campaign_command.h"
+
+#include <algorithm>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "harness/cli/display.h"
+#include "harness/cli/leftover_lines.h"
+#include "harness/engine/runtime_directory.h"
+#include "harness/report/reporter.h"
+#include "harness/report/summary_table.h"
+
+namespace snaphammer::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using Reporters = std::vector<std::unique_ptr<report::Reporter>>;
+
+// Tells the display and the reporters.
+class Audience : public engine::CampaignListener {
+ public:
+  Audience(engine::CampaignListener& display, Reporters& reporters) : display_(display), reporters_(reporters) {}
+
+  void run_began(unsigned slot, const scenario::RunPlan& plan) override { display_.run_began(slot, plan); }
+  void run_phase(unsigned slot, std::string_view phase) override { display_.run_phase(slot, phase); }
+  void run_ended(unsigned slot, const report::RunResult& result) override {
+    display_.run_ended(slot, result);
+    for (const auto& reporter : reporters_) reporter->run_ended(result);
+  }
+  void stopping(bool at_once) override { display_.stopping(at_once); }
+
+ private:
+  engine::CampaignListener& display_;
+  Reporters& reporters_;
+};
+
+// A guest has two vCPUs, most often.
+unsigned runs_at_a_time(unsigned wanted) {
+  return wanted > 0 ? wanted : std::max(1u, std::thread::hardware_concurrency() / 2);
+}
+
+bool uses_default_image(const std::vector<scenario::RunPlan>& plans) {
+  return std::ranges::any_of(plans, [](const scenario::RunPlan& plan) {
+    return std::holds_alternative<scenario::DefaultImage>(plan.scenario->vm.image);
+  });
+}
+
+std::string plural(std::size_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+void print_summary(std::ostream& out, std::size_t width, const engine::CampaignSettings& settings,
+                   const engine::CampaignEnd& end) {
+  const report::Summary summary = report::summarize(end.results.runs);
+  out << "\n" << report::summary_table(end.results.runs, width);
+  out << fmt::format("\n{} of {} in {:.1f} s: {} as expected, {} unexpected, {} inconclusive, {} error, {} skipped\n",
+                     end.results.runs.size(), plural(end.planned, "run"), end.results.seconds, summary.as_expected,
+                     summary.unexpected, summary.inconclusive, summary.error, summary.skipped);
+  if (end.interrupted) out << "interrupted: the results are of what had finished\n";
+  out << "results: " << settings.directory.string() << "\n" << std::flush;
+}
+
+}  // namespace
+
+void CampaignOptions::declare(CLI::App& app) {
+  std::string formats;
+  for (const report::ReportFormat& format : report::report_formats()) {
+    formats += (formats.empty() ? "" : "|") + std::string(format.name);
+  }
+  app.add_option("-j,--jobs", parallel, "Runs at a time (default: half as many as there are CPUs)")
+      ->check(CLI::Range(1u, 1024u));
+  app.add_option("--out", out, "Directory for results and artifacts (default: snaphammer-out/ID)");
+  app.add_option("--report", reports,
+                 "Further reports: " + formats + "=FILE, with commas between; - is standard output");
+  app.add_flag("--quiet", quiet, "Show only runs that were not as expected");
+  app.add_flag("--no-color", no_color, "No colours and no live lines on a terminal (NO_COLOR: no colours)");
+}
+
+std::ostream& human_output(Session& session, const CampaignOptions& options) {
+  const bool machine = (options.reports + ",").find("=-,") != std::string::npos;
+  return machine ? session.err : session.out;
+}
+
+Result<engine::CampaignEnd> conduct(Session& session, const CampaignOptions& options,
+                                    std::vector<scenario::RunPlan> plans) {
+  SNAP_ASSIGN(Reporters reporters,
+              options.reports.empty() ? Result<Reporters>(Reporters()) : report::make_reporters(options.reports));
+  SNAP_ASSIGN(const engine::Installation installation, engine::Installation::of_this_process());
+  SNAP_ASSIGN(const fs::path base, engine::runtime_base(session.environment));
+  SNAP_TRY(remove_leftovers(base, session.err));
+
+  const std::string id = engine::new_campaign_id();
+  const engine::CampaignSettings settings{
+      .id = id,
+      .version = SNAPHAMMER_VERSION,
+      .directory = fs::absolute(options.out.empty() ? fs::path("snaphammer-out") / id : options.out).lexically_normal(),
+      .runtime_base = base,
+      .caches = engine::Caches::of(session.environment),
+      .installation = installation,
+      .parallel = runs_at_a_time(options.parallel),
+      .fail_fast = options.fail_fast,
+      .worker = {.command = {installation.program.string()}}};
+  SNAP_TRY(doctor::check_before_campaign(
+      session.parts.look_at_host(installation, settings.caches, base, settings.directory), uses_default_image(plans)));
+
+  std::ostream& out = human_output(session, options);
+  const bool live = &out == &session.out && session.out_is_terminal && !options.no_color;
+  const auto display =
+      make_display({.out = out,
+                    .kind = options.quiet ? DisplayKind::kQuiet : (live ? DisplayKind::kLive : DisplayKind::kLines),
+                    .color = live && session.wants_color(),
+                    .width = session.terminal_width,
+                    .total = plans.size()});
+  if (!options.quiet) {
+    out << fmt::format("campaign {}: {}, {} at a time\n", id, plural(plans.size(), "run"), settings.parallel)
+        << std::flush;
+  }
+  Audience audience(*display, reporters);
+  for (const auto& reporter : reporters) reporter->campaign_began(plans.size());
+  SNAP_ASSIGN(engine::CampaignEnd end, engine::run_campaign(std::move(plans), settings, audience));
+  if (!options.quiet) print_summary(out, session.terminal_width, settings, end);
+  for (const auto& reporter : reporters) {
+    const Result<void> written = reporter->campaign_ended(end.results);
+    if (!written) end.own_errors.push_back(written.error().describe());
+  }
+  for (const std::string& error : end.own_errors) session.err << "snaphammer: " << error << "\n";
+  return end;
+}
+
+}  // namespace snaphammer::cli

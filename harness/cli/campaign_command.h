@@ -1,0 +1,35 @@
+// What `run` and `replay` share: everything from planned runs to the exit code.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/cli/command.h"
+#include "harness/engine/campaign.h"
+#include "harness/scenario/plan.h"
+
+namespace snaphammer::cli {
+
+/// The options of a command that starts a campaign.
+struct CampaignOptions {
+  unsigned parallel = 0;  ///< 0: as many as fit this host.
+  bool fail_fast = false;
+  std::filesystem::path out;  ///< Empty: snaphammer-out/ID.
+  std::string reports;        ///< As for report::make_reporters().
+  bool quiet = false;
+  bool no_color = false;
+
+  void declare(CLI::App& app);
+};
+
+/// Removes leftovers, checks the host, runs the campaign, shows it, writes the reports. An error means that nothing
+/// was started.
+Result<engine::CampaignEnd> conduct(Session& session, const CampaignOptions& options,
+                                    std::vector<scenario::RunPlan> plans);
+
+/// Where people's output goes: standard output, unless a report has been asked for there.
+std::ostream& human_output(Session& session, const CampaignOptions& options);
+
+}  // namespace snaphammer::cli

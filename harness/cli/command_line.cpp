@@ -1,0 +1,135 @@
+#include "harness/cli/command_line.h"
+
+#include <algorithm>
+#include <iostream>
+#include <map>
+#include <optional>
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "harness/scenario/diagnostic.h"
+
+namespace snaphammer::cli {
+namespace {
+
+constexpr const char* kDescription =
+    "Snaphammer boots real Linux guests, breaks their snapshots in the ways in which real runtimes have\n"
+    "been broken, and reports what was corrupted and how long a restore takes to a healthy guest.";
+
+constexpr const char* kFooter =
+    "\nExamples:\n"
+    "  snaphammer doctor                              what this host can do\n"
+    "  snaphammer run scenarios/smoke                 all scenarios of a directory\n"
+    "  snaphammer run scenarios --filter tag:uffd     those with a tag\n"
+    "  snaphammer describe restore                    what a step takes\n"
+    "\nExit codes: 0 all as expected; 1 some run was not; 2 usage or an invalid scenario; 3 inconclusive or an\n"
+    "unfit environment; 4 the harness itself failed; 130 interrupted.";
+
+std::size_t width_of_terminal() {
+  winsize size{};
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  return 100;
+}
+
+Session make_session(const Parts& parts) {
+  return {.parts = parts,
+          .environment = engine::Environment::of_this_process(),
+          .out = std::cout,
+          .err = std::cerr,
+          .out_is_terminal = ::isatty(STDOUT_FILENO) == 1,
+          .terminal_width = width_of_terminal()};
+}
+
+int usage_error(const std::string& message, const std::string& advice) {
+  std::cerr << "snaphammer: " << message << (advice.empty() ? "" : "; " + advice) << "\n";
+  return kInvalidInput;
+}
+
+std::vector<std::string> option_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    for (const std::string& name : option->get_snames()) names.push_back("-" + name);
+  }
+  return names;
+}
+
+std::vector<std::string> command_names(const std::vector<CommandPtr>& commands) {
+  std::vector<std::string> names;
+  for (const CommandPtr& command : commands) {
+    if (!command->is_internal()) names.push_back(command->name());
+  }
+  return names;
+}
+
+// What the parser could not place: an unknown option, or one argument too many.
+std::optional<int> refuse_leftover(const CLI::App& app, const std::string& command) {
+  const std::vector<std::string> leftover = app.remaining();
+  if (leftover.empty()) return std::nullopt;
+  const auto option = std::ranges::find_if(leftover, [](const std::string& word) { return word.starts_with('-'); });
+  const std::string help = "see `snaphammer " + command + (command.empty() ? "" : " ") + "--help`";
+  if (option == leftover.end()) return usage_error("unexpected argument '" + leftover.front() + "'", help);
+  const std::string name = option->substr(0, option->find('='));
+  const std::vector<std::string> known = option_names(app);
+  const std::string_view nearest = scenario::nearest_name(name, known);
+  return usage_error("unknown option '" + name + "'",
+                     nearest.empty() ? help : "did you mean '" + std::string(nearest) + "'?");
+}
+
+int run(Command& command, Session& session) {
+  const Result<int> code = command.run(session);
+  session.out.flush();
+  if (code) return *code;
+  session.err << "snaphammer: " << code.error().message() << "\n";
+  if (!code.error().advice().empty()) session.err << "  to do: " << code.error().advice() << "\n";
+  return exit_code_of(code.error());
+}
+
+}  // namespace
+
+int run_command_line(int argc, const char* const* argv, const Parts& parts) {
+  CLI::App app(kDescription, "snaphammer");
+  app.footer(kFooter);
+  app.set_version_flag("--version", "snaphammer " SNAPHAMMER_VERSION, "Print the version and exit");
+  app.allow_extras();
+  app.fallthrough(false);
+
+  const std::vector<CommandPtr> commands = all_commands();
+  std::map<const CLI::App*, Command*> by_app;
+  for (const CommandPtr& command : commands) {
+    CLI::App* const subcommand = app.add_subcommand(command->name());
+    subcommand->allow_extras();
+    command->declare(*subcommand);
+    if (command->is_internal()) subcommand->group("");
+    by_app.emplace(subcommand, command.get());
+  }
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {  // --help and --version
+    return app.exit(success, std::cout, std::cerr);
+  } catch (const CLI::ParseError& error) {
+    for (const CLI::App* chosen : app.get_subcommands()) {
+      if (const auto refused = refuse_leftover(*chosen, chosen->get_name())) return *refused;
+    }
+    return usage_error(error.what(), "see `snaphammer --help`");
+  }
+
+  const auto chosen = app.get_subcommands();
+  if (chosen.empty()) {
+    const std::vector<std::string> rest = app.remaining();
+    if (rest.empty()) {
+      std::cerr << app.help();
+      return kInvalidInput;
+    }
+    if (rest.front().starts_with('-')) return *refuse_leftover(app, "");
+    return usage_error("unknown command '" + rest.front() + "'",
+                       scenario::advise_names(rest.front(), command_names(commands)));
+  }
+  if (const auto refused = refuse_leftover(*chosen.front(), chosen.front()->get_name())) return *refused;
+  Session session = make_session(parts);
+  return run(*by_app.at(chosen.front()), session);
+}
+
+}  // namespace snaphammer::cli

@@ -1,0 +1,113 @@
+#include "harness/cli/display.h"
+
+#include <map>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "harness/cli/style.h"
+
+namespace snaphammer::cli {
+namespace {
+
+std::string kinds_of_findings(const report::RunResult& run) {
+  std::map<std::string, std::uint64_t> counts;
+  for (const report::Finding& finding : run.findings) counts[finding.id] += finding.count;
+  std::string text;
+  for (const auto& [id, count] : counts) {
+    text += (text.empty() ? "" : ", ") + id + (count > 1 ? " x" + std::to_string(count) : "");
+  }
+  return text;
+}
+
+class Lines : public engine::CampaignListener {
+ public:
+  explicit Lines(const DisplayOptions& options) : options_(options), painter_(options.color) {}
+
+  void run_began(unsigned, const scenario::RunPlan&) override {}
+  void run_phase(unsigned, std::string_view) override {}
+  void run_ended(unsigned, const report::RunResult& result) override {
+    ++ended_;
+    if (options_.kind == DisplayKind::kQuiet && result.expected) return;
+    options_.out << line_of(result) << std::flush;
+  }
+  void stopping(bool at_once) override {
+    options_.out << (at_once ? "killing the workers\n" : "stopping the workers; once more to kill them\n")
+                 << std::flush;
+  }
+
+ protected:
+  // "[ 3/20] fail  as expected  stale-pages.on_remove=ignore.s1  2.1 s  stale-page x28461"
+  std::string line_of(const report::RunResult& result) const {
+    const std::string total = std::to_string(options_.total);
+    const std::string verdict =
+        fmt::format("{:<12} {:<11}", report::name_of(result.verdict), result.expected ? "as expected" : "UNEXPECTED");
+    std::string line = fmt::format("[{:>{}}/{}] {}  {}  {:.1f} s", ended_, total.size(), total,
+                                   painter_.paint(style_of(result), verdict), result.id, result.seconds);
+    if (const std::string findings = kinds_of_findings(result); !findings.empty()) line += "  " + findings;
+    line += "\n";
+    if (!result.expected) {
+      if (!result.message.empty()) line += "        " + result.message + "\n";
+      line += "        again: " + result.reproduce + "\n";
+    }
+    return line;
+  }
+
+  DisplayOptions options_;
+  Painter painter_;
+  std::size_t ended_ = 0;
+};
+
+class Live : public Lines {
+ public:
+  using Lines::Lines;
+
+  void run_began(unsigned slot, const scenario::RunPlan& plan) override {
+    workers_[slot] = {plan.id, "starting"};
+    redraw("");
+  }
+  void run_phase(unsigned slot, std::string_view phase) override {
+    workers_[slot].phase = phase;
+    redraw("");
+  }
+  void run_ended(unsigned slot, const report::RunResult& result) override {
+    ++ended_;
+    workers_.erase(slot);
+    redraw(line_of(result));
+  }
+  void stopping(bool at_once) override {
+    redraw(at_once ? "killing the workers\n" : "stopping the workers; Ctrl-C once more to kill them\n");
+  }
+
+ private:
+  struct Worker {
+    std::string run;
+    std::string phase;
+  };
+
+  // Replaces the workers' lines by `text` and the workers' lines as they are now.
+  void redraw(const std::string& text) {
+    std::string screen;
+    if (drawn_ > 0) screen += fmt::format("\x1b[{}A\x1b[J", drawn_);
+    screen += text;
+    for (const auto& [slot, worker] : workers_) {
+      std::string line = worker.run + ": " + worker.phase;
+      if (line.size() > options_.width) line.resize(options_.width);
+      screen += painter_.paint(Style::kFaint, line) + "\n";
+    }
+    drawn_ = workers_.size();
+    options_.out << screen << std::flush;
+  }
+
+  std::map<unsigned, Worker> workers_;
+  std::size_t drawn_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<engine::CampaignListener> make_display(const DisplayOptions& options) {
+  if (options.kind == DisplayKind::kLive) return std::make_unique<Live>(options);
+  return std::make_unique<Lines>(options);
+}
+
+}  // namespace snaphammer::cli

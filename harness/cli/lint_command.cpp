@@ -1,0 +1,45 @@
+#include <fmt/format.h>
+
+#include "harness/cli/command.h"
+#include "harness/cli/scenario_input.h"
+
+namespace snaphammer::cli {
+namespace {
+
+class LintCommand : public Command {
+ public:
+  std::string name() const override { return "lint"; }
+
+  void declare(CLI::App& app) override {
+    app.description("Check scenario files and start nothing");
+    app.add_option("PATH", paths_, "Scenario files, or directories to search for *.yaml")->required();
+    app.add_flag("--plan", plan_, "Print the runs that a campaign would make of them");
+    app.footer(
+        "\nExamples:\n"
+        "  snaphammer lint scenarios\n"
+        "  snaphammer lint --plan my.yaml");
+  }
+
+  Result<int> run(Session& session) override {
+    const auto scenarios = load_scenarios(session, paths_);
+    if (!scenarios) return kInvalidInput;
+    const auto plans = plan_scenarios(session, *scenarios, {.seed = {}, .repeat = {}});
+    if (!plans) return kInvalidInput;
+    if (plan_) {
+      for (const scenario::RunPlan& plan : *plans) session.out << plan.id << "\n";
+    }
+    session.err << fmt::format("valid: {} scenario{}, {} run{}\n", scenarios->size(), scenarios->size() == 1 ? "" : "s",
+                               plans->size(), plans->size() == 1 ? "" : "s");
+    return kAllAsExpected;
+  }
+
+ private:
+  std::vector<std::filesystem::path> paths_;
+  bool plan_ = false;
+};
+
+}  // namespace
+
+CommandPtr make_lint_command() { return std::make_unique<LintCommand>(); }
+
+}  // namespace snaphammer::cli

@@ -1,0 +1,103 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "harness/cli/command.h"
+#include "harness/cli/scenario_input.h"
+#include "harness/scenario/describe.h"
+#include "harness/scenario/diagnostic.h"
+
+namespace snaphammer::cli {
+namespace {
+
+constexpr const char* kScenarios = "scenarios";
+
+// Something to be listed, whatever it is.
+struct Item {
+  std::string name;
+  std::string summary;
+  nlohmann::json json;
+};
+
+std::vector<Item> items_of(const std::vector<scenario::LoadedScenario>& scenarios) {
+  std::vector<Item> items;
+  for (const scenario::LoadedScenario& loaded : scenarios) {
+    const scenario::Scenario& content = loaded.first_point;
+    items.push_back({content.name,
+                     content.summary,
+                     {{"name", content.name},
+                      {"summary", content.summary},
+                      {"tags", content.tags},
+                      {"file", loaded.source->file}}});
+  }
+  return items;
+}
+
+std::vector<Item> items_of(const std::string& kind) {
+  std::vector<Item> items;
+  for (scenario::Topic& topic : scenario::topics(kind)) {
+    items.push_back({std::move(topic.name), std::move(topic.summary), std::move(topic.json)});
+  }
+  return items;
+}
+
+class ListCommand : public Command {
+ public:
+  std::string name() const override { return "list"; }
+
+  void declare(CLI::App& app) override {
+    std::string kinds = kScenarios;
+    for (const std::string& kind : scenario::listable()) kinds += ", " + kind;
+    app.description("List what there is: " + kinds);
+    app.add_option("KIND", kind_, "What to list")->required();
+    app.add_option("PATH", paths_, "For scenarios: files and directories (default: scenarios)");
+    app.add_flag("--json", json_, "As JSON, with all that is known");
+    app.footer(
+        "\nExamples:\n"
+        "  snaphammer list steps\n"
+        "  snaphammer list scenarios scenarios/smoke\n"
+        "  snaphammer list knobs --json");
+  }
+
+  Result<int> run(Session& session) override {
+    if (kind_ == kScenarios) {
+      if (paths_.empty()) paths_ = {"scenarios"};
+      const auto scenarios = load_scenarios(session, paths_);
+      if (!scenarios) return kInvalidInput;
+      print(session, items_of(*scenarios));
+      return kAllAsExpected;
+    }
+    std::vector<std::string> kinds = scenario::listable();
+    kinds.emplace_back(kScenarios);
+    if (std::ranges::find(kinds, kind_) == kinds.end()) {
+      return Error(ErrorKind::kInvalid, "cannot list '" + kind_ + "'").advise(scenario::advise_names(kind_, kinds));
+    }
+    if (!paths_.empty()) return Error(ErrorKind::kInvalid, "only `list scenarios` takes paths");
+    print(session, items_of(kind_));
+    return kAllAsExpected;
+  }
+
+ private:
+  void print(Session& session, const std::vector<Item>& items) const {
+    if (json_) {
+      nlohmann::json all = nlohmann::json::array();
+      for (const Item& item : items) all.push_back(item.json);
+      session.out << all.dump(2) << "\n";
+      return;
+    }
+    std::size_t width = 0;
+    for (const Item& item : items) width = std::max(width, item.name.size());
+    for (const Item& item : items) session.out << fmt::format("{:<{}}  {}\n", item.name, width, item.summary);
+  }
+
+  std::string kind_;
+  std::vector<std::filesystem::path> paths_;
+  bool json_ = false;
+};
+
+}  // namespace
+
+CommandPtr make_list_command() { return std::make_unique<ListCommand>(); }
+
+}  // namespace snaphammer::cli
