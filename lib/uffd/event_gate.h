@@ -12,7 +12,11 @@
 // the kernel already and for nothing else. Do not take the gate twice in one thread.
 #pragma once
 
+#include <ctime>
+
 #include <pthread.h>
+
+#include "lib/base/units.h"
 
 namespace snaphammer::uffd {
 
@@ -30,6 +34,12 @@ class EventGate {
   EventGate& operator=(const EventGate&) = delete;
 
   void lock() { pthread_rwlock_wrlock(&lock_); }
+  /// For std::unique_lock: gives up at `deadline`.
+  bool try_lock_until(TimePoint deadline) {
+    const Duration at = deadline.time_since_epoch();
+    const timespec time = {static_cast<time_t>(at.count() / 1'000'000'000), at.count() % 1'000'000'000};
+    return pthread_rwlock_clockwrlock(&lock_, CLOCK_MONOTONIC, &time) == 0;
+  }
   void unlock() { pthread_rwlock_unlock(&lock_); }
   void lock_shared() { pthread_rwlock_rdlock(&lock_); }
   void unlock_shared() { pthread_rwlock_unlock(&lock_); }

@@ -67,6 +67,7 @@ void FaultQueue::defer(std::uint64_t address) {
   entry.again = false;
   ++entry.examinations;
   deferred_.push_back(address);
+  if (unsettled_ == deferred_.size()) changed_.notify_all();
 }
 
 void FaultQueue::failed(std::uint64_t address, Error error) {
@@ -93,14 +94,19 @@ void FaultQueue::retry_deferred() {
 
 bool FaultQueue::wait_until_quiet(TimePoint deadline) {
   std::unique_lock lock(mutex_);
-  quiet_.wait_until(lock, deadline, [this] { return unsettled_ == 0 || interrupted_; });
+  changed_.wait_until(lock, deadline, [this] { return unsettled_ == 0 || interrupted_; });
   return unsettled_ == 0 && !interrupted_;
+}
+
+void FaultQueue::wait_until_served() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return unsettled_ == deferred_.size() || interrupted_; });
 }
 
 void FaultQueue::interrupt() {
   const std::lock_guard lock(mutex_);
   interrupted_ = true;
-  quiet_.notify_all();
+  changed_.notify_all();
 }
 
 std::vector<UnresolvedFault> FaultQueue::unresolved(Duration older_than) const {
@@ -120,7 +126,7 @@ void FaultQueue::enqueue_locked(std::uint64_t address, Entry& entry) {
 }
 
 void FaultQueue::leave_locked() {
-  if (--unsettled_ == 0) quiet_.notify_all();
+  if (--unsettled_ == deferred_.size()) changed_.notify_all();
 }
 
 }  // namespace snaphammer::uffd

@@ -61,6 +61,8 @@ class FaultQueue {
   /// Returns true once no fault waits or is being served (failed ones don't count), false at `deadline` or when
   /// interrupted.
   bool wait_until_quiet(TimePoint deadline);
+  /// Returns once no fault is ready or being served (deferred ones don't count), or when interrupted.
+  void wait_until_served();
   /// Makes waiting end, now and later.
   void interrupt();
 
@@ -81,7 +83,7 @@ class FaultQueue {
 
   const unsigned workers_;
   mutable std::mutex mutex_;
-  std::condition_variable quiet_;
+  std::condition_variable changed_;
   std::unordered_map<std::uint64_t, Entry> entries_;
   std::deque<std::uint64_t> ready_;
   std::vector<std::uint64_t> deferred_;

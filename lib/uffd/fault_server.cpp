@@ -13,6 +13,7 @@
 namespace snaphammer::uffd {
 namespace {
 
+Failpoint before_read("uffd.before_read");  // A thread was woken and is about to read.
 Failpoint after_read("uffd.after_read");    // Events were read and applied, faults are about to be served.
 Failpoint before_copy("uffd.before_copy");  // The page was looked at and its bytes are in hand; no lock is held.
 Failpoint after_copy("uffd.after_copy");
@@ -78,18 +79,19 @@ Result<void> FaultServer::loop() {
     const bool deferred = queue_.has_deferred();
     waiter.wait(deferred ? std::optional(pause) : std::nullopt);
     pause = deferred ? std::min(2 * pause, kLongestPause) : kFirstPause;
-    SNAP_TRY(read_all(reader));
+    SNAP_TRY(before_read.hit());
+    SNAP_TRY(read_all(reader, TimePoint::max()));
     queue_.retry_deferred();
     serve_queued(reader);
   }
   return {};
 }
 
-Result<void> FaultServer::read_all(SourceReader& reader) {
+Result<void> FaultServer::read_all(SourceReader& reader, TimePoint deadline) {
   std::vector<MemoryEvent> events;
   for (bool more = true; more && !parts_.stop.is_set() && !parts_.memory.ended();) {
     events.clear();
-    SNAP_ASSIGN(more, parts_.memory.read_events(events));
+    SNAP_ASSIGN(more, parts_.memory.read_events(events, deadline));
     const TimePoint now = SteadyClock::now();
     SNAP_TRY(after_read.hit());
     for (const MemoryEvent& event : events) {
@@ -99,6 +101,7 @@ Result<void> FaultServer::read_all(SourceReader& reader) {
       } else {
         // Only when events are taken in the order in which they were read: what came before is served before.
         serve_queued(reader);
+        queue_.wait_until_served();
         if (!parts_.memory.apply(event)) return {};
       }
     }
@@ -203,7 +206,7 @@ Result<void> FaultServer::drain(Duration limit) {
     if (parts_.stop.is_set() || parts_.memory.ended()) {
       return Error(ErrorKind::kUnavailable, "drain the page server: it has ended");
     }
-    SNAP_TRY(read_all(reader));
+    SNAP_TRY(read_all(reader, deadline));
     queue_.retry_deferred();
     serve_queued(reader);
     const TimePoint now = SteadyClock::now();

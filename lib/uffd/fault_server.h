@@ -52,7 +52,7 @@ class FaultServer {
  private:
   SourceReader make_reader() const;
   Result<void> loop();
-  Result<void> read_all(SourceReader& reader);
+  Result<void> read_all(SourceReader& reader, TimePoint deadline);
   void serve_queued(SourceReader& reader);
   void serve(const Fault& fault, SourceReader& reader);
   struct Resolution {

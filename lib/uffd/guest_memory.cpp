@@ -13,7 +13,6 @@
 namespace snaphammer::uffd {
 namespace {
 
-Failpoint before_read("uffd.before_read");       // No lock is held.
 Failpoint in_copy("uffd.in_copy");               // Inside the gate: decided, the system call comes next.
 Failpoint in_prefetch("uffd.prefetch.in_copy");  // The same for prefetch.
 
@@ -49,9 +48,14 @@ bool GuestMemory::vm_gone() const {
   return !regions_.regions().empty() && uffd_.process_gone(regions_.regions().front().base);
 }
 
-Result<bool> GuestMemory::read_events(std::vector<MemoryEvent>& events) {
-  SNAP_TRY(before_read.hit());
-  const std::unique_lock reading(gate_);
+Result<bool> GuestMemory::read_events(std::vector<MemoryEvent>& events, TimePoint deadline) {
+  std::unique_lock reading(gate_, std::defer_lock);
+  if (deadline == TimePoint::max()) {
+    reading.lock();
+  } else if (!reading.try_lock_until(deadline)) {
+    return Error(ErrorKind::kTimeout, "read userfaultfd events: a copy does not end");
+  }
+  if (ended()) return false;
   std::vector<MemoryEvent> batch;
   SNAP_ASSIGN(const bool more, uffd_.read(batch));
   for (MemoryEvent& event : batch) {

@@ -54,8 +54,9 @@ class GuestMemory {
   bool vm_gone() const;
 
   /// Reads the events that are there, at most one batch, and appends those that the caller is to handle in this
-  /// order: the faults, and when the policy is to take events as read, everything. True when there may be more.
-  Result<bool> read_events(std::vector<MemoryEvent>& events);
+  /// order: the faults, and when the policy is to take events as read, everything. True when there may be more. kTimeout when installations leave no room for
+  /// reading before `deadline`.
+  Result<bool> read_events(std::vector<MemoryEvent>& events, TimePoint deadline = TimePoint::max());
   /// Applies an event that is no fault. False: the server must end (OnRemove::kStop).
   bool apply(const MemoryEvent& event);
   /// Whether a REMOVE has ended the server (OnRemove::kStop).
