@@ -37,16 +37,16 @@ struct FileSeal {
 struct Manifest {
   static constexpr int kFormat = 1;
 
-  std::string id;  ///< Its name in the store, and of its directory.
-  BuildId build;
+  std::string id = {};  ///< Its name in the store, and of its directory.
+  BuildId build = {};
   std::chrono::sys_seconds created = {};
-  std::optional<GenerationRef> parent;  ///< What a diff was taken against; history, not needed for reading.
-  std::vector<GenerationRef> sources;   ///< Other generations whose memory files this one needs.
-  ByteCount memory_size = 0;            ///< Of the guest.
-  ByteCount memory_stored = 0;          ///< In this generation's own memory file.
-  FileSeal header;                      ///< `memory.header`, which in turn seals the pages of `memory`.
-  FileSeal vmstate;
-  nlohmann::json metadata;  ///< The caller's: VM configuration, guest kernel, image hash, ...
+  std::optional<GenerationRef> parent = {};  ///< What a diff was taken against; history, not needed for reading.
+  std::vector<GenerationRef> sources = {};   ///< Other generations whose memory files this one needs.
+  ByteCount memory_size = 0;                 ///< Of the guest.
+  ByteCount memory_stored = 0;               ///< In this generation's own memory file.
+  FileSeal header = {};                      ///< `memory.header`, which in turn seals the pages of `memory`.
+  FileSeal vmstate = {};
+  nlohmann::json metadata = {};  ///< The caller's: VM configuration, guest kernel, image hash, ...
 
   bool operator==(const Manifest&) const = default;
 };
