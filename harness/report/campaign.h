@@ -5,9 +5,10 @@
 //   write(directory / "results.json", to_json(campaign).dump(2));
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 #include "harness/report/results.h"
 
@@ -35,9 +36,9 @@ struct Summary {
 };
 Summary summarize(const std::vector<RunResult>& runs);
 
-nlohmann::json to_json(const CampaignResult& campaign);
+nlohmann::ordered_json to_json(const CampaignResult& campaign);
 /// The inverse, for `report` and `replay`. Checks names and types.
-Result<CampaignResult> campaign_result_from_json(const nlohmann::json& json);
+Result<CampaignResult> campaign_result_from_json(const nlohmann::ordered_json& json);
 
 /// The JSON Schema (draft 2020-12) of results.json.
 nlohmann::json results_schema();

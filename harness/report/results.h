@@ -4,11 +4,12 @@
 #pragma once
 
 #include <map>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 #include "lib/base/result.h"
 
@@ -72,8 +73,9 @@ struct RunResult {
   std::string reproduce;
 };
 
-nlohmann::json to_json(const RunResult& run);
-/// The inverse, for the campaign that reads what a worker wrote. Checks names and types.
-Result<RunResult> run_result_from_json(const nlohmann::json& json);
+/// Ordered, so that the file reads as the contract is written, and points and phases keep their order.
+nlohmann::ordered_json to_json(const RunResult& run);
+/// The inverse, for the campaign that reads what a worker wrote (parse it as ordered_json). Checks names and types.
+Result<RunResult> run_result_from_json(const nlohmann::ordered_json& json);
 
 }  // namespace snaphammer::report

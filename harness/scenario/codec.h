@@ -10,11 +10,12 @@
 
 #include <concepts>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <type_traits>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 #include "harness/scenario/choices.h"
 #include "harness/scenario/document.h"
@@ -99,9 +100,7 @@ struct Codec<T> {
 template <class E>
   requires std::is_enum_v<E>
 struct Codec<E> {
-  static bool read(Reader& reader, const Node& node, E& value) {
-    return Choices<E>::of().read(reader, node, value);
-  }
+  static bool read(Reader& reader, const Node& node, E& value) { return Choices<E>::of().read(reader, node, value); }
   static nlohmann::json write(E value) { return word_for(value); }
   static TypeInfo info() { return Choices<E>::of().info(); }
 };
@@ -115,9 +114,7 @@ struct OptionalCodec {
     value = std::move(inner);
     return true;
   }
-  static nlohmann::json write(const std::optional<T>& value) {
-    return value ? Inner::write(*value) : nlohmann::json();
-  }
+  static nlohmann::json write(const std::optional<T>& value) { return value ? Inner::write(*value) : nlohmann::json(); }
   static TypeInfo info() { return Inner::info(); }
 };
 template <class T>

@@ -4,11 +4,12 @@
 //   std::cout << describe_topic("uffd.on_remove")->text;
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 namespace snaphammer::scenario {
 

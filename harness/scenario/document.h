@@ -7,11 +7,12 @@
 // keys are expanded here; duplicate keys, tags, several documents, and input beyond the bounds are errors.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <nlohmann/json_fwd.hpp>
 
 #include "harness/scenario/diagnostic.h"
 

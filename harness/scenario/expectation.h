@@ -19,11 +19,11 @@ namespace snaphammer::scenario {
 using report::Verdict;
 void describe(Choices<Verdict>& words);
 
-/// The point's value at `path` is one of `values`.
+/// The point's value at `path` is this, or one of these when it is a list.
 struct Condition {
   std::string path;
   Position where;
-  std::vector<Node> values;
+  Node value;
 };
 struct When {
   std::vector<Condition> conditions;  ///< All must hold.

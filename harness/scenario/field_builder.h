@@ -17,9 +17,21 @@ namespace snaphammer::scenario {
 template <class T>
 struct Field;
 
+/// The type inside of an optional, or the type itself.
+template <class M>
+struct Inside {
+  using Type = M;
+};
+template <class M>
+struct Inside<std::optional<M>> {
+  using Type = M;
+};
+
 template <class T, class M>
 class FieldBuilder {
  public:
+  using Value = typename Inside<M>::Type;
+
   FieldBuilder(Field<T>& field, M T::*member) : field_(field), member_(member) {}
 
   FieldBuilder& required() {
@@ -29,12 +41,10 @@ class FieldBuilder {
   }
 
   /// Both bounds are allowed values. For integers, sizes and durations; an optional is checked when it is there.
-  template <class Bound>
-  FieldBuilder& between(Bound low, Bound high) {
+  FieldBuilder& between(Value low, Value high) {
     limit_info(field_.info.type, to_json(low), to_json(high));
-    return check([low, high, expects = field_.info.type.expects](const auto& value, Reader& reader, const Node& node) {
-      using Value = std::decay_t<decltype(value)>;
-      if (value < static_cast<Value>(low) || value > static_cast<Value>(high)) reader.expected(node, expects);
+    return check([low, high, expects = field_.info.type.expects](const Value& value, Reader& reader, const Node& node) {
+      if (value < low || value > high) reader.expected(node, expects);
     });
   }
 
@@ -78,7 +88,7 @@ class FieldBuilder {
   /// Any other check of a value that was read well.
   FieldBuilder& check(auto check_value) {
     field_.read = [read = std::move(field_.read), member = member_, check_value](Reader& reader, const Node& node,
-                                                                                   T& value) {
+                                                                                 T& value) {
       if (!read(reader, node, value)) return false;
       const std::size_t errors = reader.diagnostics().size();
       const M& member_value = value.*member;

@@ -11,6 +11,7 @@
 // Defaults are those of a default-constructed T. `describe` must be visible where Codec<T> is first used.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <utility>
@@ -29,8 +30,8 @@ struct Field {
   std::function<nlohmann::json(const T&)> write;
 };
 
-/// The parts of reading a map that do not depend on its C++ type.
-bool expect_map(Reader& reader, const Node& node, const std::vector<FieldInfo>& fields);
+/// The errors of reading a map, which do not depend on its C++ type. All return false.
+bool report_no_map(Reader& reader, const Node& node, const std::vector<FieldInfo>& fields);
 bool report_unknown_keys(Reader& reader, const Node& node, const std::vector<FieldInfo>& fields);
 bool report_missing(Reader& reader, const Node& node, const FieldInfo& field);
 TypeInfo struct_info(std::vector<FieldInfo> fields, const std::string& shorthand);
@@ -54,11 +55,10 @@ class Fields {
   template <class C, class M>
   FieldBuilder<T, M> add_as(std::string name, M T::*member, std::string doc) {
     FieldInfo info{std::move(name), std::move(doc), false, C::write(T{}.*member), C::info()};
-    fields_.push_back({std::move(info),
-                       [member](Reader& reader, const Node& node, T& value) {
-                         return C::read(reader, node, value.*member);
-                       },
-                       [member](const T& value) { return C::write(value.*member); }});
+    fields_.push_back(
+        {std::move(info),
+         [member](Reader& reader, const Node& node, T& value) { return C::read(reader, node, value.*member); },
+         [member](const T& value) { return C::write(value.*member); }});
     return FieldBuilder<T, M>(fields_.back(), member);
   }
 
@@ -75,9 +75,8 @@ class Fields {
     }
     if (!inner.shorthand_.empty()) shorthand_ = inner.shorthand_;
     for (const auto& rule : inner.rules_) {
-      rules_.push_back([member, rule](T& value, Reader& reader, const Node& node) {
-        rule(value.*member, reader, node);
-      });
+      rules_.push_back(
+          [member, rule](T& value, Reader& reader, const Node& node) { rule(value.*member, reader, node); });
     }
   }
 
@@ -113,6 +112,13 @@ class Fields {
   template <class U>
   friend class Fields;
 
+  bool knows_keys_of(const Node& node) const {
+    return std::all_of(node.keys.begin(), node.keys.end(), [this](const Node::Key& key) {
+      return std::any_of(fields_.begin(), fields_.end(),
+                         [&](const Field<T>& field) { return field.info.name == key.name; });
+    });
+  }
+
   std::vector<Field<T>> fields_;
   std::string shorthand_;
   std::vector<std::function<void(T&, Reader&, const Node&)>> rules_;
@@ -126,9 +132,8 @@ bool Fields<T>::read(Reader& reader, const Node& node, T& value) const {
       if (field.info.name == shorthand_) good &= field.read(reader, node, value);
     }
   } else {
-    const std::vector<FieldInfo> known = infos();
-    if (!expect_map(reader, node, known)) return false;
-    good &= report_unknown_keys(reader, node, known);
+    if (!node.is_map() && !node.is_null()) return report_no_map(reader, node, infos());
+    if (!knows_keys_of(node)) good = report_unknown_keys(reader, node, infos());
     for (const Field<T>& field : fields_) {
       if (const Node* inner = node.find(field.info.name)) {
         const Reader::Within within(reader, field.info.name);
@@ -159,9 +164,7 @@ nlohmann::json Fields<T>::write(const T& value) const {
 
 template <Described T>
 struct Codec<T> {
-  static bool read(Reader& reader, const Node& node, T& value) {
-    return Fields<T>::of().read(reader, node, value);
-  }
+  static bool read(Reader& reader, const Node& node, T& value) { return Fields<T>::of().read(reader, node, value); }
   static nlohmann::json write(const T& value) { return Fields<T>::of().write(value); }
   static TypeInfo info() { return Fields<T>::of().info(); }
 };

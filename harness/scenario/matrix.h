@@ -6,10 +6,11 @@
 // such step (`freeze.at.hit`). Values: a list, or a range of whole numbers: `0..200`, `{from: 0, to: 200, step: 10}`.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 #include "harness/scenario/codec.h"
 #include "harness/scenario/document.h"

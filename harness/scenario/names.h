@@ -14,8 +14,8 @@ namespace snaphammer::scenario {
 
 /// A set of names that registrations fill; see Catalog::lookup().
 struct NameLookup {
-  std::string noun;                                  ///< "workload": what a name stands for.
-  std::function<std::vector<std::string>()> names;   ///< What this build has.
+  std::string noun;                                   ///< "workload": what a name stands for.
+  std::function<std::vector<std::string>()> names;    ///< What this build has.
   std::function<bool(std::string_view)> is_reserved;  ///< Part of the format, but not in this build.
 };
 

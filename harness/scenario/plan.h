@@ -8,10 +8,11 @@
 
 #include <cstdint>
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <nlohmann/json_fwd.hpp>
 
 #include "harness/report/results.h"
 #include "harness/scenario/load.h"
@@ -19,9 +20,9 @@
 namespace snaphammer::scenario {
 
 struct PlanOptions {
-  std::optional<std::uint64_t> seed;    ///< Overrides the scenario's (`--seed`).
-  std::optional<unsigned> repeat;       ///< Overrides the scenario's (`--repeat`).
-  std::uint64_t random_seed = 1;        ///< For scenarios without a seed; print it.
+  std::optional<std::uint64_t> seed;  ///< Overrides the scenario's (`--seed`).
+  std::optional<unsigned> repeat;     ///< Overrides the scenario's (`--repeat`).
+  std::uint64_t random_seed = 1;      ///< For scenarios without a seed; print it.
 };
 
 /// All that a worker needs for one run. Immutable; copies share scenario and source.
@@ -36,7 +37,7 @@ struct RunPlan {
 };
 
 struct Planned {
-  std::vector<RunPlan> runs;             ///< Points in the matrix's order, seeds within a point.
+  std::vector<RunPlan> runs;            ///< Points in the matrix's order, seeds within a point.
   std::vector<Diagnostic> diagnostics;  ///< Combinations that are invalid together.
 };
 Planned plan(const LoadedScenario& loaded, const PlanOptions& options);

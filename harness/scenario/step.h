@@ -101,7 +101,7 @@ template <class Options>
 class StepRegistration {
  public:
   StepRegistration(std::string name, std::string summary, std::string example) {
-    name_ = name;
+    kind_name() = name;
     Catalog<StepKind>::of().add(
         {std::move(name), std::move(summary), std::move(example), Executable<Options>, &read, &info});
   }
@@ -109,12 +109,12 @@ class StepRegistration {
  private:
   class StepWith final : public Step {
    public:
-    std::string_view name() const override { return name_; }
+    std::string_view name() const override { return kind_name(); }
     Async<void> run(engine::RunContext& context) const override {
       if constexpr (Executable<Options>) {
         return execute(keys.options, context);
       } else {
-        return unavailable(name_, context);
+        return unavailable(kind_name(), context);
       }
     }
     nlohmann::json options() const override {
@@ -137,7 +137,11 @@ class StepRegistration {
   }
   static TypeInfo info() { return Codec<StepKeys<Options>>::info(); }
 
-  static inline std::string name_;
+  // Inside a function, because registrations run before main(), in no order known to a static member.
+  static std::string& kind_name() {
+    static std::string name;
+    return name;
+  }
 };
 
 }  // namespace snaphammer::scenario

@@ -1,10 +1,11 @@
 // What is known of a value's type without a value: for error messages, the JSON Schema, and `describe`.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 namespace snaphammer::scenario {
 

@@ -1,0 +1,86 @@
+#include "harness/report/campaign.h"
+
+#include "harness/report/json_fields.h"
+
+namespace snaphammer::report {
+
+using nlohmann::json;
+using nlohmann::ordered_json;
+
+namespace {
+constexpr int kSchema = 1;
+}
+
+Summary summarize(const std::vector<RunResult>& runs) {
+  Summary summary;
+  for (const RunResult& run : runs) {
+    ++summary.total;
+    if (run.expected) {
+      ++summary.as_expected;
+      continue;
+    }
+    switch (run.verdict) {
+      case Verdict::kPass:
+      case Verdict::kFail:
+        ++summary.unexpected;
+        break;
+      case Verdict::kInconclusive:
+        ++summary.inconclusive;
+        break;
+      case Verdict::kError:
+        ++summary.error;
+        break;
+      case Verdict::kSkipped:
+        ++summary.skipped;
+        break;
+    }
+  }
+  return summary;
+}
+
+ordered_json to_json(const CampaignResult& campaign) {
+  const Summary summary = summarize(campaign.runs);
+  ordered_json runs = ordered_json::array();
+  for (const RunResult& run : campaign.runs) runs.push_back(to_json(run));
+  return {{"schema", kSchema},
+          {"tool", campaign.tool},
+          {"campaign", campaign.campaign},
+          {"host", campaign.host},
+          {"started", campaign.started},
+          {"seconds", campaign.seconds},
+          {"summary",
+           {{"total", summary.total},
+            {"as_expected", summary.as_expected},
+            {"unexpected", summary.unexpected},
+            {"inconclusive", summary.inconclusive},
+            {"error", summary.error},
+            {"skipped", summary.skipped},
+            {"flaky", summary.flaky}}},
+          {"runs", std::move(runs)}};
+}
+
+Result<CampaignResult> campaign_result_from_json(const ordered_json& stored) {
+  CampaignResult campaign;
+  JsonReader read(stored, "results");
+  std::uint64_t schema = 0;
+  read("schema", schema);
+  SNAP_TRY(read.status());
+  if (schema != kSchema) {
+    return Error(ErrorKind::kInvalid, fmt::format("results: schema {}, this build reads {}", schema, kSchema));
+  }
+  read("tool", campaign.tool);
+  read("campaign", campaign.campaign);
+  read("host", campaign.host);
+  read("started", campaign.started);
+  read("seconds", campaign.seconds);
+  const ordered_json* runs = read.find("runs");
+  SNAP_TRY(read.status());
+  if (!runs->is_array()) return Error(ErrorKind::kInvalid, "results: 'runs' is no list");
+  for (const ordered_json& run : *runs) {
+    SNAP_ASSIGN(RunResult result, run_result_from_json(run));
+    campaign.runs.push_back(std::move(result));
+  }
+  return campaign;
+}
+
+}  // namespace snaphammer::report

@@ -1,0 +1,92 @@
+// A summary for pull requests: one table, what was not as expected first, with the line that reproduces it.
+#include <map>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "harness/report/reporter.h"
+#include "harness/report/statistics.h"
+#include "harness/report/summary_table.h"
+
+namespace snaphammer::report {
+namespace {
+
+/// A table's cell: one line, without what Markdown or HTML would act on.
+std::string cell(std::string_view text) {
+  std::string result;
+  for (const char c : text) {
+    switch (c) {
+      case '|':
+        result += "\\|";
+        break;
+      case '<':
+        result += "&lt;";
+        break;
+      case '&':
+        result += "&amp;";
+        break;
+      case '\n':
+        result += ' ';
+        break;
+      default:
+        result += c;
+    }
+  }
+  return result.empty() ? "-" : result;
+}
+
+std::string findings_of(const RunResult& run) {
+  std::map<std::string, std::uint64_t> counts;
+  for (const Finding& finding : run.findings) counts[finding.id] += finding.count;
+  std::string text;
+  for (const auto& [id, count] : counts) text += fmt::format("{}{} ×{}", text.empty() ? "" : ", ", id, count);
+  return text;
+}
+
+std::string row(const RunResult& run) {
+  std::vector<double> restores;
+  for (const RestoreReport& restore : run.restores) restores.push_back(restore.to_healthy_ms);
+  const std::string restore = restores.empty() ? "-" : fmt::format("{:.0f} ms", percentile(restores, 50));
+  const std::string verdict = fmt::format("{}{}", name_of(run.verdict),
+                                          run.expected                       ? ""
+                                          : run.verdict == Verdict::kSkipped ? ""
+                                                                             : " ✗");
+  return fmt::format("| {} | {} | {} | {} | {} | {} |\n", cell(run.scenario), cell(point_label(run.point)), run.seed,
+                     verdict, cell(findings_of(run)), restore);
+}
+
+bool needs_attention(const RunResult& run) { return !run.expected && run.verdict != Verdict::kSkipped; }
+
+}  // namespace
+
+std::string render_markdown(const CampaignResult& campaign) {
+  const Summary summary = summarize(campaign.runs);
+  std::string text = fmt::format("## Snaphammer: {} of {} runs as expected\n\n", summary.as_expected, summary.total);
+  const std::pair<std::size_t, const char*> others[] = {{summary.unexpected, "unexpected"},
+                                                        {summary.inconclusive, "inconclusive"},
+                                                        {summary.error, "error"},
+                                                        {summary.skipped, "skipped"},
+                                                        {summary.flaky, "flaky"}};
+  std::string line;
+  for (const auto& [count, name] : others) {
+    if (count > 0) line += fmt::format("{}{} {}", line.empty() ? "" : ", ", count, name);
+  }
+  if (!line.empty()) text += line + "\n\n";
+  text += "| Scenario | Point | Seed | Verdict | Findings | Restore to healthy (p50) |\n|---|---|--:|---|---|--:|\n";
+  for (const bool attention : {true, false}) {
+    for (const RunResult& run : campaign.runs) {
+      if (needs_attention(run) == attention) text += row(run);
+    }
+  }
+  for (const RunResult& run : campaign.runs) {
+    if (!needs_attention(run)) continue;
+    text += fmt::format("\n**{}**: {}\n", cell(run.id), cell(run.message));
+    for (const Finding& finding : run.findings) {
+      text += fmt::format("- `{}` ({}): {}\n", finding.id, cell(finding.oracle), cell(finding.message));
+    }
+    text += fmt::format("\n```\n{}\n```\n", run.reproduce);
+  }
+  return text;
+}
+
+}  // namespace snaphammer::report

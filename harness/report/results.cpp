@@ -1,0 +1,177 @@
+#include "harness/report/results.h"
+
+#include <algorithm>
+#include <array>
+
+#include "harness/report/json_fields.h"
+
+namespace snaphammer::report {
+namespace {
+
+using nlohmann::json;
+using nlohmann::ordered_json;
+
+constexpr std::array<std::pair<Verdict, std::string_view>, 5> kVerdicts{{{Verdict::kPass, "pass"},
+                                                                         {Verdict::kFail, "fail"},
+                                                                         {Verdict::kInconclusive, "inconclusive"},
+                                                                         {Verdict::kError, "error"},
+                                                                         {Verdict::kSkipped, "skipped"}}};
+
+/// Text that comes from a guest may be anything; results are UTF-8.
+std::string utf8(const std::string& text) {
+  return json::parse(json(text).dump(-1, ' ', false, json::error_handler_t::replace)).get<std::string>();
+}
+json utf8(const json& value) {
+  if (value.is_null()) return json::object();
+  return json::parse(value.dump(-1, ' ', false, json::error_handler_t::replace));
+}
+
+using Phases = std::vector<std::pair<std::string, double>>;
+
+ordered_json write_phases(const Phases& phases) {
+  ordered_json map = ordered_json::object();
+  for (const auto& [name, ms] : phases) map[name] = ms;
+  return map;
+}
+void read_phases(JsonReader& read, Phases& phases) {
+  const ordered_json* map = read.find("phases_ms");
+  if (map == nullptr) return;
+  if (!map->is_object()) return read.fail("'phases_ms' is no object");
+  for (const auto& [name, ms] : map->items()) {
+    if (!ms.is_number()) return read.fail("'phases_ms' has a value that is no number");
+    phases.emplace_back(name, ms.get<double>());
+  }
+}
+
+ordered_json write(const Finding& finding) {
+  return {{"id", finding.id},
+          {"oracle", utf8(finding.oracle)},
+          {"message", utf8(finding.message)},
+          {"count", finding.count},
+          {"evidence", utf8(finding.evidence)}};
+}
+void read_finding(JsonReader& read, Finding& finding) {
+  read("id", finding.id);
+  read("oracle", finding.oracle);
+  read("message", finding.message);
+  read("count", finding.count);
+  read("evidence", finding.evidence);
+}
+
+ordered_json write(const FaultReport& fault) {
+  ordered_json map{{"name", fault.name}, {"acted", fault.acted}};
+  map["first_at_ms"] = fault.first_at_ms ? ordered_json(*fault.first_at_ms) : ordered_json();
+  return map;
+}
+void read_fault(JsonReader& read, FaultReport& fault) {
+  read("name", fault.name);
+  read("acted", fault.acted);
+  read("first_at_ms", fault.first_at_ms);
+}
+
+ordered_json write(const RestoreReport& restore) {
+  return {{"from", restore.from},
+          {"to_healthy_ms", restore.to_healthy_ms},
+          {"phases_ms", write_phases(restore.phases_ms)},
+          {"uffd", utf8(restore.uffd)}};
+}
+void read_restore(JsonReader& read, RestoreReport& restore) {
+  read("from", restore.from);
+  read("to_healthy_ms", restore.to_healthy_ms);
+  read_phases(read, restore.phases_ms);
+  read("uffd", restore.uffd);
+}
+
+ordered_json write(const PauseReport& pause) {
+  return {{"snapshot", pause.snapshot},
+          {"type", pause.type},
+          {"downtime_ms", pause.downtime_ms},
+          {"phases_ms", write_phases(pause.phases_ms)},
+          {"bytes", pause.bytes}};
+}
+void read_pause(JsonReader& read, PauseReport& pause) {
+  read("snapshot", pause.snapshot);
+  read("type", pause.type);
+  read("downtime_ms", pause.downtime_ms);
+  read_phases(read, pause.phases_ms);
+  read("bytes", pause.bytes);
+}
+
+template <class T>
+ordered_json write_all(const std::vector<T>& values) {
+  ordered_json list = ordered_json::array();
+  for (const T& value : values) list.push_back(write(value));
+  return list;
+}
+
+void read_point(JsonReader& read, RunResult& run) {
+  const ordered_json* point = read.find("point");
+  if (point == nullptr) return;
+  if (!point->is_object()) return read.fail("'point' is no object");
+  for (const auto& [path, value] : point->items()) run.point.emplace_back(path, value);
+}
+
+void read_verdict(JsonReader& read, RunResult& run) {
+  std::string word;
+  read("verdict", word);
+  const auto found = std::find_if(kVerdicts.begin(), kVerdicts.end(), [&](const auto& v) { return v.second == word; });
+  if (found == kVerdicts.end()) return read.fail("'verdict' is unknown");
+  run.verdict = found->first;
+}
+
+}  // namespace
+
+std::string_view name_of(Verdict verdict) {
+  for (const auto& [value, name] : kVerdicts) {
+    if (value == verdict) return name;
+  }
+  return "?";
+}
+
+ordered_json to_json(const RunResult& run) {
+  ordered_json point = ordered_json::object();
+  for (const auto& [path, value] : run.point) point[path] = value;
+  return {{"id", run.id},
+          {"scenario", run.scenario},
+          {"point", point},
+          {"seed", run.seed},
+          {"verdict", name_of(run.verdict)},
+          {"expected", run.expected},
+          {"message", utf8(run.message)},
+          {"findings", write_all(run.findings)},
+          {"faults", write_all(run.faults)},
+          {"restores", write_all(run.restores)},
+          {"pauses", write_all(run.pauses)},
+          {"accel", run.accel},
+          {"accel_reason", utf8(run.accel_reason)},
+          {"guest_kernel", utf8(run.guest_kernel)},
+          {"seconds", run.seconds},
+          {"artifacts", run.artifacts},
+          {"reproduce", run.reproduce}};
+}
+
+Result<RunResult> run_result_from_json(const ordered_json& stored) {
+  RunResult run;
+  JsonReader read(stored, "run");
+  read("id", run.id);
+  read("scenario", run.scenario);
+  read_point(read, run);
+  read("seed", run.seed);
+  read_verdict(read, run);
+  read("expected", run.expected);
+  read("message", run.message);
+  read.list("findings", run.findings, read_finding);
+  read.list("faults", run.faults, read_fault);
+  read.list("restores", run.restores, read_restore);
+  read.list("pauses", run.pauses, read_pause);
+  read("accel", run.accel);
+  read("accel_reason", run.accel_reason);
+  read("guest_kernel", run.guest_kernel);
+  read("seconds", run.seconds);
+  read("artifacts", run.artifacts);
+  read("reproduce", run.reproduce);
+  SNAP_TRY(read.status());
+  return run;
+}
+
+}  // namespace snaphammer::report

@@ -1,0 +1,77 @@
+// The JSON Schema of results.json.
+#include "harness/report/campaign.h"
+
+namespace snaphammer::report {
+namespace {
+
+using nlohmann::json;
+
+const json kText = {{"type", "string"}};
+const json kNumber = {{"type", "number"}, {"minimum", 0}};
+const json kCount = {{"type", "integer"}, {"minimum", 0}};
+const json kObject = {{"type", "object"}};
+const json kPhases = {{"type", "object"}, {"additionalProperties", {{"type", "number"}}}};
+
+/// An object with exactly these keys.
+json exactly(json properties) {
+  json required = json::array();
+  for (const auto& [name, schema] : properties.items()) required.push_back(name);
+  return {{"type", "object"},
+          {"properties", std::move(properties)},
+          {"required", std::move(required)},
+          {"additionalProperties", false}};
+}
+json list_of(json element) { return {{"type", "array"}, {"items", std::move(element)}}; }
+
+json run_schema() {
+  return exactly(
+      {{"id", kText},
+       {"scenario", kText},
+       {"point", kObject},
+       {"seed", kCount},
+       {"verdict", {{"enum", {"pass", "fail", "inconclusive", "error", "skipped"}}}},
+       {"expected", {{"type", "boolean"}}},
+       {"message", kText},
+       {"findings",
+        list_of(exactly(
+            {{"id", kText}, {"oracle", kText}, {"message", kText}, {"count", kCount}, {"evidence", json::object()}}))},
+       {"faults",
+        list_of(exactly({{"name", kText}, {"acted", kCount}, {"first_at_ms", {{"type", {"number", "null"}}}}}))},
+       {"restores",
+        list_of(exactly({{"from", kText}, {"to_healthy_ms", kNumber}, {"phases_ms", kPhases}, {"uffd", kObject}}))},
+       {"pauses", list_of(exactly({{"snapshot", kText},
+                                   {"type", kText},
+                                   {"downtime_ms", kNumber},
+                                   {"phases_ms", kPhases},
+                                   {"bytes", kCount}}))},
+       {"accel", kText},
+       {"accel_reason", kText},
+       {"guest_kernel", kText},
+       {"seconds", kNumber},
+       {"artifacts", kText},
+       {"reproduce", kText}});
+}
+
+}  // namespace
+
+json results_schema() {
+  json schema = exactly({{"schema", {{"const", 1}}},
+                         {"tool", kObject},
+                         {"campaign", kText},
+                         {"host", kObject},
+                         {"started", kText},
+                         {"seconds", kNumber},
+                         {"summary", exactly({{"total", kCount},
+                                              {"as_expected", kCount},
+                                              {"unexpected", kCount},
+                                              {"inconclusive", kCount},
+                                              {"error", kCount},
+                                              {"skipped", kCount},
+                                              {"flaky", kCount}})},
+                         {"runs", list_of(run_schema())}});
+  schema["$schema"] = "https://json-schema.org/draft/2020-12/schema";
+  schema["title"] = "Snaphammer results";
+  return schema;
+}
+
+}  // namespace snaphammer::report

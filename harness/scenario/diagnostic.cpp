@@ -1,0 +1,95 @@
+#include "harness/scenario/diagnostic.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include <fmt/format.h>
+
+namespace snaphammer::scenario {
+namespace {
+
+/// Insertions, deletions, substitutions and swaps of neighbours that make `from` into `to`.
+std::size_t edit_distance(std::string_view from, std::string_view to) {
+  std::vector<std::vector<std::size_t>> cost(from.size() + 1, std::vector<std::size_t>(to.size() + 1));
+  for (std::size_t i = 0; i <= from.size(); ++i) cost[i][0] = i;
+  std::iota(cost[0].begin(), cost[0].end(), std::size_t{0});
+  for (std::size_t i = 1; i <= from.size(); ++i) {
+    for (std::size_t j = 1; j <= to.size(); ++j) {
+      const std::size_t substituted = cost[i - 1][j - 1] + (from[i - 1] == to[j - 1] ? 0 : 1);
+      cost[i][j] = std::min({cost[i - 1][j] + 1, cost[i][j - 1] + 1, substituted});
+      const bool swapped = i > 1 && j > 1 && from[i - 1] == to[j - 2] && from[i - 2] == to[j - 1];
+      if (swapped) cost[i][j] = std::min(cost[i][j], cost[i - 2][j - 2] + 1);
+    }
+  }
+  return cost[from.size()][to.size()];
+}
+
+/// A dash and an underscore are the same to a typing human, and so is the case.
+std::string folded(std::string_view name) {
+  std::string text(name);
+  for (char& c : text) {
+    c = c == '-' ? '_' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
+  return text;
+}
+
+constexpr std::size_t kLongestName = 64;  // Beyond that nobody meant a known name.
+constexpr std::size_t kWidestLine = 200;  // Of the source, in a message.
+constexpr std::size_t kMostNamesInAdvice = 40;
+
+}  // namespace
+
+std::string_view nearest_name(std::string_view name, std::span<const std::string> known) {
+  if (name.empty() || name.size() > kLongestName) return {};
+  std::string_view best;
+  std::size_t best_distance = std::max<std::size_t>(1, name.size() / 3) + 1;
+  for (const std::string& candidate : known) {
+    const std::size_t distance = edit_distance(folded(name), folded(candidate));
+    if (distance < best_distance) {
+      best = candidate;
+      best_distance = distance;
+    }
+  }
+  return best;
+}
+
+std::string advise_names(std::string_view name, std::span<const std::string> known) {
+  if (known.empty()) return "there are none";
+  std::string advice;
+  if (const std::string_view near = nearest_name(name, known); !near.empty()) {
+    advice = fmt::format("did you mean '{}'? ", near);
+  }
+  const auto shown = known.first(std::min(known.size(), kMostNamesInAdvice));
+  return advice + fmt::format("known: {}{}", fmt::join(shown, ", "), shown.size() < known.size() ? ", ..." : "");
+}
+
+std::string format(const Diagnostic& diagnostic) {
+  std::string text = diagnostic.file;
+  if (diagnostic.where.line > 0) {
+    text += fmt::format(":{}:{}", diagnostic.where.line, diagnostic.where.column);
+  }
+  if (!text.empty()) text += ": ";
+  text += diagnostic.message;
+  if (!diagnostic.advice.empty()) text += "; " + diagnostic.advice;
+  text += "\n";
+  if (diagnostic.where.line == 0 || diagnostic.source_line.size() > kWidestLine) return text;
+  // Tabs are copied, so that the caret stands under its character however wide they are shown.
+  std::string margin;
+  std::uint32_t column = 1;
+  for (const char c : diagnostic.source_line) {
+    if (column >= diagnostic.where.column) break;
+    const bool continues_character = (static_cast<unsigned char>(c) & 0xC0) == 0x80;
+    if (continues_character) continue;
+    margin += c == '\t' ? '\t' : ' ';
+    ++column;
+  }
+  return text + fmt::format("{:>5} | {}\n      | {}^\n", diagnostic.where.line, diagnostic.source_line, margin);
+}
+
+std::string format(std::span<const Diagnostic> diagnostics) {
+  std::string text;
+  for (const Diagnostic& diagnostic : diagnostics) text += format(diagnostic);
+  return text;
+}
+
+}  // namespace snaphammer::scenario

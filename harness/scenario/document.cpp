@@ -1,0 +1,376 @@
+#include "harness/scenario/document.h"
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/parser.h>
+
+namespace snaphammer::scenario {
+namespace {
+
+/// Ends the parse: what follows cannot be understood, or is beyond the bounds.
+struct Stop {
+  Position where;
+  std::string message;
+  std::string advice;
+};
+
+Position position_of(const YAML::Mark& mark) {
+  if (mark.is_null()) return {};
+  return {static_cast<std::uint32_t>(mark.line + 1), static_cast<std::uint32_t>(mark.column + 1)};
+}
+
+unsigned depth_of(const Node& node) {
+  unsigned depth = 0;
+  for (const Node& item : node.items) depth = std::max(depth, depth_of(item));
+  return depth + 1;
+}
+
+std::size_t count_of(const Node& node) {
+  std::size_t count = 1;
+  for (const Node& item : node.items) count += count_of(item);
+  return count;
+}
+
+/// Builds the tree from yaml-cpp's events. yaml-cpp's own node tree hides duplicate keys and expands nothing.
+class TreeBuilder : public YAML::EventHandler {
+ public:
+  struct Problem {
+    Position where;
+    std::string message;
+  };
+
+  Node root;
+  std::vector<Problem> problems;
+
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (seen_document_) throw Stop{position_of(mark), "a second document begins here", "write one scenario per file"};
+    seen_document_ = true;
+  }
+  void OnDocumentEnd() override {}
+
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    Node node;
+    node.where = position_of(mark);
+    complete(std::move(node), anchor);
+  }
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
+    Node node;
+    node.kind = Node::Kind::kScalar;
+    node.where = position_of(mark);
+    node.text = value;
+    node.quoted = tag == "!";
+    refuse_tag(tag, node.where);
+    complete(std::move(node), anchor);
+  }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    const auto found = anchors_.find(anchor);
+    if (found == anchors_.end()) {
+      throw Stop{position_of(mark), "an alias inside of what it stands for", "anchor a part that does not contain it"};
+    }
+    Node copy = found->second;
+    if (open_.size() + depth_of(copy) > kMaxDepth) too_deep(position_of(mark));
+    count(count_of(copy) - 1, position_of(mark));
+    complete(std::move(copy), 0);
+  }
+
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
+    open(Node::Kind::kList, mark, tag, anchor);
+  }
+  void OnSequenceEnd() override { close(); }
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
+    open(Node::Kind::kMap, mark, tag, anchor);
+  }
+  void OnMapEnd() override {
+    merge(open_.back().node);
+    close();
+  }
+
+ private:
+  struct Open {
+    Node node;
+    YAML::anchor_t anchor = 0;
+    bool key_pending = false;  ///< Of a map: the last key has no value yet.
+  };
+
+  static void refuse_tag(const std::string& tag, Position where) {
+    if (tag.empty() || tag == "?" || tag == "!") return;
+    throw Stop{where, fmt::format("a tag ({})", tag), "remove it: a value is read as the type that its key expects"};
+  }
+  [[noreturn]] static void too_deep(Position where) {
+    throw Stop{where, fmt::format("nested more than {} levels deep", kMaxDepth), {}};
+  }
+  void count(std::size_t added, Position where) {
+    nodes_ += added;
+    if (nodes_ > kMaxNodes) {
+      throw Stop{where, fmt::format("more than {} values, aliases expanded", kMaxNodes), {}};
+    }
+  }
+
+  void open(Node::Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
+    const Position where = position_of(mark);
+    refuse_tag(tag, where);
+    if (open_.size() + 1 > kMaxDepth) too_deep(where);
+    if (expects_key()) throw Stop{where, "a key that is a list or a map", "keys are words"};
+    Open opened;
+    opened.node.kind = kind;
+    opened.node.where = where;
+    opened.anchor = anchor;
+    open_.push_back(std::move(opened));
+  }
+  void close() {
+    Open closed = std::move(open_.back());
+    open_.pop_back();
+    complete(std::move(closed.node), closed.anchor);
+  }
+  bool expects_key() const { return !open_.empty() && open_.back().node.is_map() && !open_.back().key_pending; }
+
+  /// Gives a finished value to the list, map or document that it belongs to.
+  void complete(Node node, YAML::anchor_t anchor) {
+    count(1, node.where);
+    if (anchor != 0) {
+      count(count_of(node), node.where);  // The copy that aliases will be made from.
+      anchors_[anchor] = node;
+    }
+    if (open_.empty()) {
+      root = std::move(node);
+      return;
+    }
+    Open& parent = open_.back();
+    if (expects_key()) {
+      add_key(parent.node, node);
+      parent.key_pending = true;
+      return;
+    }
+    parent.node.items.push_back(std::move(node));
+    parent.key_pending = false;
+  }
+
+  void add_key(Node& map, const Node& key) {
+    if (!key.is_scalar()) throw Stop{key.where, "a key that is no word", "keys are words"};
+    if (key.text != "<<" || key.quoted) {
+      for (const Node::Key& earlier : map.keys) {
+        if (earlier.name != key.text) continue;
+        problems.push_back(
+            {key.where, fmt::format("key '{}' is there twice; first in line {}", key.text, earlier.where.line)});
+        break;
+      }
+    }
+    map.keys.push_back({key.text, key.where});
+  }
+
+  /// Applies `<<: *settings`: its keys count unless the map has them itself. Drops the later of duplicate keys.
+  void merge(Node& map) {
+    Node merged;
+    merged.kind = Node::Kind::kMap;
+    merged.where = map.where;
+    std::vector<Node> sources;
+    for (std::size_t i = 0; i < map.keys.size(); ++i) {
+      if (map.keys[i].name == "<<") {
+        const Node& source = map.items[i];
+        if (source.is_list()) {
+          sources.insert(sources.end(), source.items.begin(), source.items.end());
+        } else {
+          sources.push_back(source);
+        }
+      } else if (merged.find(map.keys[i].name) == nullptr) {
+        merged.keys.push_back(map.keys[i]);
+        merged.items.push_back(std::move(map.items[i]));
+      }
+    }
+    for (const Node& source : sources) {
+      if (!source.is_map()) throw Stop{source.where, "expected a map to merge (<<), got " + source.found(), {}};
+      for (std::size_t i = 0; i < source.keys.size(); ++i) {
+        if (merged.find(source.keys[i].name) == nullptr) merged.set(source.keys[i], source.items[i]);
+      }
+    }
+    map = std::move(merged);
+  }
+
+  bool seen_document_ = false;
+  std::size_t nodes_ = 0;
+  std::vector<Open> open_;
+  std::map<YAML::anchor_t, Node> anchors_;
+};
+
+/// The byte at which `text` stops being UTF-8 without control characters, or npos.
+std::size_t first_bad_byte(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const std::size_t length = byte < 0x80                   ? 1
+                               : byte >= 0xC2 && byte < 0xE0 ? 2
+                               : byte >= 0xE0 && byte < 0xF0 ? 3
+                               : byte >= 0xF0 && byte < 0xF5 ? 4
+                                                             : 0;
+    if (length == 0 || i + length > text.size()) return i;
+    if (byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') return i;
+    if (byte == 0x7F) return i;
+    for (std::size_t k = 1; k < length; ++k) {
+      if ((static_cast<unsigned char>(text[i + k]) & 0xC0) != 0x80) return i;
+    }
+    i += length;
+  }
+  return std::string_view::npos;
+}
+
+Position position_at(std::string_view text, std::size_t byte) {
+  const std::string_view before = text.substr(0, byte);
+  const std::size_t line_start = before.rfind('\n') + 1;  // npos + 1 is 0.
+  return {static_cast<std::uint32_t>(1 + std::count(before.begin(), before.end(), '\n')),
+          static_cast<std::uint32_t>(1 + byte - line_start)};
+}
+
+}  // namespace
+
+const Node* Node::find(std::string_view name) const {
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (keys[i].name == name) return &items[i];
+  }
+  return nullptr;
+}
+Node* Node::find(std::string_view name) { return const_cast<Node*>(std::as_const(*this).find(name)); }
+
+void Node::set(const Key& key, Node value) {
+  if (is_null()) kind = Kind::kMap;
+  if (Node* existing = find(key.name)) {
+    *existing = std::move(value);
+    return;
+  }
+  keys.push_back(key);
+  items.push_back(std::move(value));
+}
+
+void Node::erase(std::string_view name) {
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (keys[i].name != name) continue;
+    keys.erase(keys.begin() + static_cast<std::ptrdiff_t>(i));
+    items.erase(items.begin() + static_cast<std::ptrdiff_t>(i));
+    return;
+  }
+}
+
+std::string Node::found() const {
+  constexpr std::size_t kLongest = 60;
+  switch (kind) {
+    case Kind::kNull:
+      return "nothing";
+    case Kind::kList:
+      return "a list";
+    case Kind::kMap:
+      return "a map";
+    case Kind::kScalar:
+      break;
+  }
+  std::string shown = text.substr(0, text.find('\n'));
+  // Cut between characters, not inside one.
+  if (shown.size() > kLongest) {
+    std::size_t end = kLongest;
+    while (end > 0 && (static_cast<unsigned char>(shown[end]) & 0xC0) == 0x80) --end;
+    shown.resize(end);
+  }
+  return fmt::format("'{}{}'", shown, shown.size() < text.size() ? "..." : "");
+}
+
+Document parse_document(std::string_view file, std::string_view text) {
+  Document document;
+  const auto fail = [&](Position where, std::string message, std::string advice) {
+    document.diagnostics.push_back(
+        {std::string(file), where, std::move(message), std::move(advice), std::string(line_of(text, where.line))});
+  };
+  if (text.size() > kMaxFileBytes) {
+    fail({}, fmt::format("{} bytes: larger than a scenario may be ({})", text.size(), kMaxFileBytes), {});
+    return document;
+  }
+  if (const std::size_t bad = first_bad_byte(text); bad != std::string_view::npos) {
+    fail(position_at(text, bad), fmt::format("byte 0x{:02x} is not text", static_cast<unsigned char>(text[bad])),
+         "save the file as UTF-8");
+    return document;
+  }
+  TreeBuilder builder;
+  try {
+    std::istringstream stream{std::string(text)};
+    YAML::Parser parser(stream);
+    while (parser.HandleNextDocument(builder)) {
+    }
+    document.root = std::move(builder.root);
+  } catch (const Stop& stop) {
+    fail(stop.where, stop.message, stop.advice);
+  } catch (const YAML::Exception& error) {
+    fail(position_of(error.mark), "not YAML: " + error.msg, {});
+  }
+  for (const TreeBuilder::Problem& problem : builder.problems) fail(problem.where, problem.message, {});
+  return document;
+}
+
+std::string_view line_of(std::string_view text, std::uint32_t line) {
+  if (line == 0) return {};
+  std::size_t start = 0;
+  for (std::uint32_t i = 1; i < line; ++i) {
+    start = text.find('\n', start);
+    if (start == std::string_view::npos) return {};
+    ++start;
+  }
+  std::string_view found = text.substr(start, text.find('\n', start) - start);
+  if (found.ends_with('\r')) found.remove_suffix(1);
+  return found;
+}
+
+Node node_from_json(const nlohmann::json& json) {
+  Node node;
+  if (json.is_object()) {
+    node.kind = Node::Kind::kMap;
+    for (const auto& [name, value] : json.items()) node.set({name, {}}, node_from_json(value));
+  } else if (json.is_array()) {
+    node.kind = Node::Kind::kList;
+    for (const auto& value : json) node.items.push_back(node_from_json(value));
+  } else if (!json.is_null()) {
+    node.kind = Node::Kind::kScalar;
+    node.quoted = json.is_string();
+    node.text = json.is_string() ? json.get<std::string>() : json.dump();
+  }
+  return node;
+}
+
+nlohmann::json free_json(const Node& node) {
+  switch (node.kind) {
+    case Node::Kind::kNull:
+      return nullptr;
+    case Node::Kind::kList: {
+      nlohmann::json list = nlohmann::json::array();
+      for (const Node& item : node.items) list.push_back(free_json(item));
+      return list;
+    }
+    case Node::Kind::kMap: {
+      nlohmann::json map = nlohmann::json::object();
+      for (std::size_t i = 0; i < node.keys.size(); ++i) map[node.keys[i].name] = free_json(node.items[i]);
+      return map;
+    }
+    case Node::Kind::kScalar:
+      break;
+  }
+  if (node.quoted) return node.text;
+  if (node.text == "true" || node.text == "false") return node.text == "true";
+  const char* const begin = node.text.data();
+  const char* const end = begin + node.text.size();
+  std::int64_t integer = 0;
+  if (const auto read = std::from_chars(begin, end, integer); read.ec == std::errc() && read.ptr == end) return integer;
+  const bool starts_as_number =
+      !node.text.empty() && node.text.find_first_not_of("0123456789.+-eE") == std::string::npos;
+  double number = 0;
+  if (const auto read = std::from_chars(begin, end, number);
+      starts_as_number && read.ec == std::errc() && read.ptr == end) {
+    return number;
+  }
+  return node.text;
+}
+
+}  // namespace snaphammer::scenario

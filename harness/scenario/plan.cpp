@@ -1,0 +1,82 @@
+#include "harness/scenario/plan.h"
+
+#include <algorithm>
+#include <limits>
+#include <random>
+#include <set>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "harness/report/summary_table.h"
+#include "harness/scenario/plan_id.h"
+
+namespace snaphammer::scenario {
+namespace {
+
+/// The entry of `expect` that decides for a point; the default when none matches.
+Expectation expectation_for(const LoadedScenario& loaded, const Point& point) {
+  const auto holds = [&](const Condition& condition, const std::vector<nlohmann::json>& accepted) {
+    const auto value =
+        std::find_if(point.begin(), point.end(), [&](const auto& entry) { return entry.first == condition.path; });
+    return value != point.end() && std::find(accepted.begin(), accepted.end(), value->second) != accepted.end();
+  };
+  const std::vector<Expectation>& entries = loaded.first_point.expect;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    bool all_hold = true;
+    for (std::size_t c = 0; c < entries[i].when.conditions.size(); ++c) {
+      all_hold &= holds(entries[i].when.conditions[c], loaded.accepted[i][c]);
+    }
+    if (all_hold) return entries[i];
+  }
+  return {};
+}
+
+}  // namespace
+
+Planned plan(const LoadedScenario& loaded, const PlanOptions& options) {
+  Planned planned;
+  std::vector<std::size_t> sizes;
+  for (const ResolvedAxis& axis : loaded.axes) sizes.push_back(axis.axis.values.size());
+  const std::size_t points = count_points(sizes).value();
+  const unsigned repeat = options.repeat.value_or(loaded.first_point.repeat);
+  const std::uint64_t first_seed = options.seed.value_or(loaded.first_point.seed.value_or(options.random_seed));
+
+  for (std::size_t number = 0; number < points; ++number) {
+    Point point;
+    Node root = loaded.root;
+    const std::vector<std::size_t> indices = indices_of_point(number, sizes);
+    for (std::size_t i = 0; i < indices.size(); ++i) {
+      const ResolvedAxis& axis = loaded.axes[i];
+      const auto place = overlay(root, axis.axis.path, axis.axis.where, axis.axis.values[indices[i]]);
+      if (!place) continue;  // Not reached: loading has tried each axis.
+      point.emplace_back(axis.axis.path, axis.canonical[indices[i]]);
+    }
+    Reader reader(loaded.source->file, loaded.source->text, loaded.options);
+    std::optional<Scenario> scenario = read_scenario(reader, root);
+    if (!scenario) {
+      for (const Diagnostic& diagnostic : reader.diagnostics()) {
+        const auto& known = planned.diagnostics;
+        if (std::find(known.begin(), known.end(), diagnostic) == known.end()) planned.diagnostics.push_back(diagnostic);
+      }
+      continue;
+    }
+    const auto shared = std::make_shared<const Scenario>(*std::move(scenario));
+    const Expectation expectation = expectation_for(loaded, point);
+    for (unsigned i = 0; i < repeat; ++i) {
+      const std::uint64_t seed = first_seed + i;
+      planned.runs.push_back({run_id(shared->name, point, seed), shared, point, seed, expectation, loaded.source});
+    }
+  }
+  if (!planned.diagnostics.empty()) planned.runs.clear();
+  return planned;
+}
+
+std::uint64_t fresh_seed() {
+  std::random_device device;
+  return std::uniform_int_distribution<std::uint64_t>(1, 999'999'999)(device);
+}
+
+Judgement judge(const RunPlan& plan, const report::RunResult& result) { return judge(plan.expectation, result); }
+
+}  // namespace snaphammer::scenario

@@ -1,0 +1,55 @@
+#include "harness/scenario/vm_settings.h"
+
+#include "harness/scenario/union.h"
+
+namespace snaphammer::scenario {
+
+void describe(Choices<BackendChoice>& words) {
+  words.add(BackendChoice::kQemu, "qemu", "unmodified QEMU with the interposer");
+  words.add(BackendChoice::kFirecracker, "firecracker", "Firecracker; needs KVM");
+}
+void describe(Choices<AccelChoice>& words) {
+  words.add(AccelChoice::kAuto, "auto", "KVM when a guest runs at a sane speed under it, else TCG");
+  words.add(AccelChoice::kKvm, "kvm", "hardware virtualization");
+  words.add(AccelChoice::kTcg, "tcg", "emulation: works everywhere");
+}
+
+void describe(Fields<BalloonSettings>& fields) {
+  fields.add("free_page_reporting", &BalloonSettings::free_page_reporting,
+             "The guest reports free memory, and the VMM discards it at once.");
+  fields.add("deflate_on_oom", &BalloonSettings::deflate_on_oom,
+             "The guest takes memory back from the balloon before it kills processes.");
+}
+void describe(Fields<KernelImage>& fields) {
+  fields.add("kernel", &KernelImage::kernel, "An x86-64 bzImage.").required();
+  fields.add("initramfs", &KernelImage::initramfs, "A cpio archive that starts snaphammer-agent.").required();
+}
+void describe(Fields<RootImage>& fields) {
+  fields.add("root", &RootImage::root, "A directory that becomes the guest's root; the agent is added.").required();
+}
+void describe(Union<ImageChoice>& shapes) {
+  shapes.word<DefaultImage>("default", "Debian's cloud kernel, BusyBox, the agent and the workloads");
+  shapes.map<KernelImage>("kernel");
+  shapes.map<RootImage>("root");
+}
+
+void describe(Fields<VmSettings>& fields) {
+  fields.add("backend", &VmSettings::backend, "The virtual machine monitor.");
+  fields.add("accel", &VmSettings::accel, "The accelerator.");
+  fields.size("memory", &VmSettings::memory, "Guest memory; a multiple of 2MiB.")
+      .between(64_MiB, 1024_GiB)
+      .check([](ByteCount memory, Reader& reader, const Node& node) {
+        if (memory % 2_MiB != 0) reader.expected(node, "a multiple of 2MiB");
+      });
+  fields.add("vcpus", &VmSettings::vcpus, "Virtual CPUs.").between(1, 64);
+  fields.add("kernel_args", &VmSettings::kernel_args, "Added to the guest kernel's command line.")
+      .check([](const std::vector<std::string>& args, Reader& reader, const Node& node) {
+        for (std::size_t i = 0; i < args.size(); ++i) {
+          check_pattern(reader, node.items[i], args[i], "[ -~]+", "one kernel argument");
+        }
+      });
+  fields.add("balloon", &VmSettings::balloon, "The balloon device.");
+  fields.add("image", &VmSettings::image, "What the guest boots.");
+}
+
+}  // namespace snaphammer::scenario
