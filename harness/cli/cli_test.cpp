@@ -109,7 +109,7 @@ class CliTest : public testing::Test {
   // The processes that belong to any campaign of this test.
   std::vector<engine::Process> processes() {
     return engine::processes_where([&](const engine::Process& process) {
-      return process.has("XDG_RUNTIME_DIR", directory_ / "run") && !process.command.starts_with("[");
+      return process.has("XDG_RUNTIME_DIR", (directory_ / "run").native()) && !process.command.starts_with("[");
     });
   }
   std::vector<std::string> runtime_directories() {
@@ -273,7 +273,7 @@ TEST_F(CliTest, AKilledWorkerCostsItsRunOnly) {
   ChildProcess program = start_and_await_announcement(directory_.path(), worker);
   ASSERT_EQ(::kill(worker, SIGKILL), 0);
   EXPECT_EQ(wait_for_exit(program), 4);
-  EXPECT_THAT(results().at("runs").at(0).at("message"), HasSubstr("was killed by signal 9 (Killed) during 'wait'"));
+  EXPECT_THAT(results().at("runs").at(0).at("message"), HasSubstr("was killed by signal 9 (Killed) during '"));
   EXPECT_EQ(results().at("runs").at(1).at("verdict"), "pass");
   expect_nothing_left();
 }

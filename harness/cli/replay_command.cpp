@@ -71,7 +71,7 @@ class ReplayCommand : public Command {
   // A worker that crashed has left none; then there is nothing to compare with.
   static Result<report::RunResult> read_original(const fs::path& artifacts) {
     SNAP_ASSIGN(const std::string text, engine::read_file(artifacts / "result.json"));
-    const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+    const auto json = nlohmann::ordered_json::parse(text, nullptr, /*allow_exceptions=*/false);
     if (json.is_discarded()) return Error(ErrorKind::kCorrupt, "result.json is not JSON");
     return report::run_result_from_json(json);
   }

@@ -35,7 +35,7 @@ class ReportCommand : public Command {
       return Error(ErrorKind::kInvalid, file.string() + ": no such file").advise("DIR is what `run` called results");
     }
     SNAP_ASSIGN(const std::string text, engine::read_file(file));
-    const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+    const auto json = nlohmann::ordered_json::parse(text, nullptr, /*allow_exceptions=*/false);
     if (json.is_discarded()) return Error(ErrorKind::kInvalid, file.string() + ": not JSON");
     Result<report::CampaignResult> campaign = report::campaign_result_from_json(json);
     if (!campaign) return campaign.error().in(file.string());

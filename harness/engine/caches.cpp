@@ -5,7 +5,6 @@
 namespace snaphammer::engine {
 
 Caches Caches::of(const Environment& environment) {
-  if (const std::string given = environment.get("SNAPHAMMER_CACHE"); !given.empty()) return {given};
   if (const std::string xdg = environment.get("XDG_CACHE_HOME"); !xdg.empty()) {
     return {std::filesystem::path(xdg) / "snaphammer"};
   }

@@ -13,7 +13,7 @@ namespace snaphammer::engine {
 struct Caches {
   std::filesystem::path root;
 
-  /// ${SNAPHAMMER_CACHE}, else ${XDG_CACHE_HOME}/snaphammer, else ~/.cache/snaphammer.
+  /// ${XDG_CACHE_HOME}/snaphammer, or ~/.cache/snaphammer.
   static Caches of(const Environment& environment);
 
   std::filesystem::path guest_images() const { return root / "images"; }

@@ -16,7 +16,7 @@
 #include "harness/engine/caches.h"
 #include "harness/engine/installation.h"
 #include "harness/engine/worker_process.h"
-#include "harness/report/results.h"
+#include "harness/report/campaign.h"
 #include "harness/scenario/plan.h"
 #include "lib/base/result.h"
 
@@ -24,6 +24,7 @@ namespace snaphammer::engine {
 
 struct CampaignSettings {
   std::string id;
+  std::string version;                 ///< Of Snaphammer, for the results.
   std::filesystem::path directory;     ///< For results; made when missing, must not hold results yet.
   std::filesystem::path runtime_base;  ///< See runtime_base().
   Caches caches;

@@ -9,8 +9,10 @@ namespace snaphammer::engine {
 
 class Environment {
  public:
+  using Variables = std::map<std::string, std::string, std::less<>>;
+
   Environment() = default;
-  explicit Environment(std::map<std::string, std::string, std::less<>> variables) : variables_(std::move(variables)) {}
+  explicit Environment(Variables variables) : variables_(std::move(variables)) {}
   /// This process's own, as it is now.
   static Environment of_this_process();
 
@@ -19,7 +21,7 @@ class Environment {
   std::string get(std::string_view name) const;
 
  private:
-  std::map<std::string, std::string, std::less<>> variables_;
+  Variables variables_;
 };
 
 /// Set for a worker and everything it starts: which campaign and which run they belong to. What is

@@ -52,9 +52,9 @@ Async<std::vector<std::string>> remove_one(fs::path directory) {
 
 Async<std::vector<std::string>> remove_all_dead(fs::path base) {
   CO_SNAP_ASSIGN(const BaseLock lock, BaseLock::take(base));
-  CO_SNAP_ASSIGN(const std::vector<fs::path> dead, dead_runtime_directories(base, lock));
+  CO_SNAP_ASSIGN(const CampaignDirectories directories, campaign_directories(base, lock));
   std::vector<std::string> removed;
-  for (const fs::path& directory : dead) {
+  for (const fs::path& directory : directories.dead) {
     CO_SNAP_ASSIGN(std::vector<std::string> lines, co_await remove_one(directory));
     std::move(lines.begin(), lines.end(), std::back_inserter(removed));
   }

@@ -12,7 +12,7 @@ namespace {
 
 Result<report::RunResult> read_result(const scenario::RunPlan& plan, const RunPaths& paths) {
   SNAP_ASSIGN(const std::string text, read_file(paths.result()));
-  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const auto json = nlohmann::ordered_json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (json.is_discarded()) return Error(ErrorKind::kCorrupt, "result.json is not JSON");
   SNAP_ASSIGN(report::RunResult result, report::run_result_from_json(json));
   if (result.id != plan.id) return Error(ErrorKind::kCorrupt, "result.json is of run " + result.id);

@@ -94,8 +94,8 @@ Result<fs::path> RuntimeDirectory::make_subdirectory(const std::string& name) {
   return path;
 }
 
-Result<std::vector<fs::path>> dead_runtime_directories(const fs::path& base, const BaseLock&) {
-  std::vector<fs::path> dead;
+Result<CampaignDirectories> campaign_directories(const fs::path& base, const BaseLock&) {
+  CampaignDirectories found;
   std::error_code error;
   for (auto entry = fs::directory_iterator(base, error); !error && entry != fs::directory_iterator();
        entry.increment(error)) {
@@ -103,12 +103,12 @@ Result<std::vector<fs::path>> dead_runtime_directories(const fs::path& base, con
     if (!fs::is_directory(entry->symlink_status(ignored))) continue;
     const fs::path lock_path = entry->path() / kLockName;
     SNAP_ASSIGN(const UniqueFd lock, open_lock(lock_path));
-    SNAP_ASSIGN(const bool free, try_lock(lock, lock_path));
-    if (free) dead.push_back(entry->path());
+    SNAP_ASSIGN(const bool dead, try_lock(lock, lock_path));
+    (dead ? found.dead : found.alive).push_back(entry->path());
   }
   if (error) return errno_error("list " + base.string(), error.value());
-  std::sort(dead.begin(), dead.end());
-  return dead;
+  std::sort(found.dead.begin(), found.dead.end());
+  return found;
 }
 
 }  // namespace snaphammer::engine

@@ -54,9 +54,11 @@ class RuntimeDirectory {
   UniqueFd lock_;
 };
 
-/// The directories in `base` whose campaigns have died. Call it with the base's lock held, or the
-/// answer may be outdated at once.
-Result<std::vector<std::filesystem::path>> dead_runtime_directories(const std::filesystem::path& base,
-                                                                    const BaseLock& lock);
+struct CampaignDirectories {
+  std::vector<std::filesystem::path> dead;  ///< Of campaigns that are gone.
+  std::vector<std::filesystem::path> alive;
+};
+/// The directories in `base`. Whoever acts on the answer holds the base's lock until he has done so.
+Result<CampaignDirectories> campaign_directories(const std::filesystem::path& base, const BaseLock& lock);
 
 }  // namespace snaphammer::engine

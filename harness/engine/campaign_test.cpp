@@ -1,0 +1,318 @@
+#include "harness/engine/campaign.h"
+
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+#include <signal.h>
+#include <unistd.h>
+
+#include "harness/engine/process_list.h"
+#include "harness/engine/testing/scripted_run.h"
+#include "harness/engine/testing/temporary_directory.h"
+#include "lib/base/failpoint.h"
+
+namespace snaphammer::engine {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+using report::Verdict;
+using testing::AllOf;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::SizeIs;
+
+// Campaigns of scripted runs, in this process, with real worker processes.
+class CampaignTest : public testing::Test, public CampaignListener {
+ protected:
+  CampaignTest() {
+    settings_ = {.id = "test-" + std::to_string(::getpid()),
+                 .version = "0",
+                 .directory = directory_ / "out",
+                 .runtime_base = directory_.path(),
+                 .caches = {directory_ / "cache"},
+                 .installation = {},
+                 .worker = {.command = {SCRIPTED_WORKER}}};
+  }
+  ~CampaignTest() override {
+    const auto of_campaign = [&](const Process& process) { return process.has(kCampaignVariable, settings_.id); };
+    EXPECT_THAT(processes_where(of_campaign), IsEmpty()) << "a process is left";
+    EXPECT_FALSE(fs::exists(directory_ / settings_.id)) << "the runtime directory is left";
+  }
+
+  void add_run(const std::string& name, const std::vector<std::string>& acts, const std::string& more = "seed: 1\n") {
+    const scenario::Loaded loaded = scenario::load_text(name + ".yaml", scripted_scenario(name, acts, more));
+    ASSERT_TRUE(loaded.scenario) << scenario::format(loaded.diagnostics);
+    for (scenario::RunPlan& run : scenario::plan(*loaded.scenario, {.seed = {}, .repeat = {}}).runs) {
+      plans_.push_back(std::move(run));
+    }
+  }
+  CampaignEnd run() { return run_campaign(std::move(plans_), settings_, *this).value(); }
+  report::RunResult run_one(const std::vector<std::string>& acts, const std::string& more = "seed: 1\n") {
+    add_run("one", acts, more);
+    const CampaignEnd end = run();
+    EXPECT_THAT(end.results.runs, SizeIs(1));
+    return end.results.runs.at(0);
+  }
+  nlohmann::json stored_results() { return nlohmann::json::parse(std::ifstream(settings_.directory / "results.json")); }
+
+  void run_began(unsigned, const scenario::RunPlan& plan) override { heard_.push_back("began " + plan.id); }
+  void run_phase(unsigned, std::string_view phase) override {
+    heard_.push_back("phase " + std::string(phase));
+    if (phase == stop_at_ && !stopped_) {
+      stopped_ = true;
+      ::raise(SIGINT);
+    }
+  }
+  void run_ended(unsigned, const report::RunResult& result) override {
+    heard_.push_back("ended " + result.id);
+    if (on_end_) on_end_();
+  }
+  void stopping(bool at_once) override {
+    heard_.push_back(at_once ? "stopping at once" : "stopping");
+    if (impatient_ && !at_once) ::raise(SIGTERM);
+  }
+
+  TemporaryDirectory directory_;
+  CampaignSettings settings_;
+  std::vector<scenario::RunPlan> plans_;
+  std::vector<std::string> heard_;
+  std::function<void()> on_end_;
+  std::string stop_at_;
+  bool stopped_ = false;
+  bool impatient_ = false;
+};
+
+TEST_F(CampaignTest, ARunThatPassesIsAsExpected) {
+  const report::RunResult result = run_one({"pass"});
+  EXPECT_EQ(result.verdict, Verdict::kPass) << result.message;
+  EXPECT_TRUE(result.expected);
+  EXPECT_EQ(result.scenario, "one");
+  EXPECT_EQ(result.seed, 1u);
+  EXPECT_EQ(result.guest_kernel, "none");
+  EXPECT_GT(result.seconds, 0);
+  EXPECT_EQ(result.artifacts, "runs/" + result.id);
+  EXPECT_EQ(result.reproduce, "snaphammer replay " + (settings_.directory / result.artifacts).string());
+  EXPECT_TRUE(fs::exists(settings_.directory / result.artifacts / "plan.json"));
+  EXPECT_TRUE(fs::exists(settings_.directory / result.artifacts / "worker.log"));
+}
+
+TEST_F(CampaignTest, AFindingFailsARunAndKeepsItsEvidence) {
+  const report::RunResult result = run_one({"fail"});
+  EXPECT_EQ(result.verdict, Verdict::kFail);
+  EXPECT_FALSE(result.expected);
+  EXPECT_THAT(result.message, HasSubstr("expected"));
+  ASSERT_THAT(result.findings, SizeIs(1));
+  EXPECT_EQ(result.findings[0].count, 3u);
+  EXPECT_EQ(result.findings[0].evidence.at("address"), 4096);
+}
+
+TEST_F(CampaignTest, AnExpectedFailureIsAsExpected) {
+  const report::RunResult result =
+      run_one({"fail"}, "seed: 1\nexpect:\n  - verdict: fail\n    findings: [stale-page]\n");
+  EXPECT_EQ(result.verdict, Verdict::kFail);
+  EXPECT_TRUE(result.expected);
+}
+
+TEST_F(CampaignTest, AnUnfitHostMakesARunInconclusive) {
+  const report::RunResult result = run_one({"unfit"});
+  EXPECT_EQ(result.verdict, Verdict::kInconclusive);
+  EXPECT_EQ(result.message, "this host lacks something; get it");
+}
+
+TEST_F(CampaignTest, ACrashedWorkerCostsItsRunAndSaysWhatHappened) {
+  add_run("crash", {"pass", "abort"});
+  add_run("after", {"pass"});
+  const CampaignEnd end = run();
+  const report::RunResult& crashed = end.results.runs.at(0);
+  EXPECT_EQ(crashed.verdict, Verdict::kError);
+  EXPECT_THAT(crashed.message, HasSubstr("the worker was killed by signal 6 (Aborted) during 'abort'"));
+  EXPECT_THAT(crashed.message, HasSubstr("it last said: about to abort"));
+  EXPECT_EQ(end.results.runs.at(1).verdict, Verdict::kPass);
+  EXPECT_THAT(end.own_errors, IsEmpty());
+}
+
+TEST_F(CampaignTest, AWorkerThatExitsEarlyIsAnError) {
+  EXPECT_THAT(run_one({"exit"}).message, HasSubstr("the worker exited with status 7 during 'exit'"));
+}
+
+TEST_F(CampaignTest, AnExceptionInARunIsAnErrorOfItsOwn) {
+  const report::RunResult result = run_one({"throw"});
+  EXPECT_EQ(result.verdict, Verdict::kError);
+  EXPECT_THAT(result.message, HasSubstr("thrown by a script"));
+}
+
+TEST_F(CampaignTest, AResultThatCannotBeReadIsAnError) {
+  const report::RunResult result = run_one({"garbage"});
+  EXPECT_EQ(result.verdict, Verdict::kError);
+  EXPECT_THAT(result.message, HasSubstr("result.json is not JSON"));
+}
+
+TEST_F(CampaignTest, AResultOfAnotherRunIsAnError) {
+  const report::RunResult result = run_one({"wrong_run"});
+  EXPECT_EQ(result.verdict, Verdict::kError);
+  EXPECT_THAT(result.message, HasSubstr("result.json is of run another"));
+}
+
+TEST_F(CampaignTest, AHungWorkerIsKilledWithItsStacksKept) {
+  settings_.worker.timeout_grace = 100ms;
+  const report::RunResult result = run_one({"child", "hang"}, "timeout: 1s\n");
+  EXPECT_EQ(result.verdict, Verdict::kError);
+  EXPECT_THAT(result.message, HasSubstr("hung past the run's timeout and was killed during 'hang'"));
+  const fs::path stacks = settings_.directory / result.artifacts / "hung-stacks.txt";
+  const std::string text(std::istreambuf_iterator<char>(std::ifstream(stacks).rdbuf()), {});
+  EXPECT_THAT(text, AllOf(HasSubstr("scripted_worker"), HasSubstr("sleep 1000)"), HasSubstr("waits in")));
+}
+
+TEST_F(CampaignTest, AChildThatDiesWithItsWorkerIsNotASurvivor) {
+  EXPECT_THAT(run_one({"child", "abort"}).message, Not(HasSubstr("left processes behind")));
+}
+
+TEST_F(CampaignTest, AProcessThatOutlivesItsWorkerIsKilledAndMakesTheRunAnError) {
+  const report::RunResult result = run_one({"leave_child", "fail"});
+  EXPECT_EQ(result.verdict, Verdict::kError);
+  EXPECT_THAT(result.message, HasSubstr("left processes behind, now killed: "));
+  EXPECT_THAT(result.message, HasSubstr("(sleep 1000)"));
+  EXPECT_THAT(result.findings, SizeIs(1));
+}
+
+TEST_F(CampaignTest, AProcessWithoutOurMarkIsFoundToo) {
+  add_run("one", {"leave_unmarked_child", "pass"});
+  const CampaignEnd end = run();
+  EXPECT_EQ(end.results.runs.at(0).verdict, Verdict::kPass);
+  EXPECT_THAT(end.own_errors, ElementsAre(HasSubstr("(sleep 1000) behind; killed")));
+  EXPECT_EQ(exit_code(end), 4);
+  EXPECT_THAT(processes_where([](const Process& process) { return process.parent == ::getpid(); }), IsEmpty());
+}
+
+TEST_F(CampaignTest, AnotherRunsProcessesAreNotTouched) {
+  settings_.parallel = 2;
+  add_run("short", {"leave_child", "pass"});
+  add_run("long", {"child", "wait"}, "timeout: 4s\n");
+  settings_.worker.timeout_grace = 100ms;
+  const CampaignEnd end = run();
+  EXPECT_THAT(end.results.runs.at(1).message, AllOf(HasSubstr("hung past"), Not(HasSubstr("left processes"))));
+}
+
+TEST_F(CampaignTest, RunsGoInParallel) {
+  // Each waits until the other has come this far.
+  const std::string fifo = directory_ / "fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  ASSERT_EQ(::setenv("SCRIPTED_FIFO", fifo.c_str(), 1), 0);
+  settings_.parallel = 2;
+  add_run("a", {"announce"});
+  add_run("b", {"listen"});
+  EXPECT_EQ(exit_code(run()), 0);
+}
+
+TEST_F(CampaignTest, ResultsAreInTheOrderOfThePlanAndUpToDateAfterEachRun) {
+  std::vector<std::size_t> stored;
+  settings_.parallel = 1;
+  on_end_ = [&] {
+    const fs::path file = settings_.directory / "results.json";
+    stored.push_back(fs::exists(file) ? stored_results().at("runs").size() : 0);
+  };
+  for (const char* const name : {"a", "b", "c"}) add_run(name, {"pass"});
+  const CampaignEnd end = run();
+  EXPECT_THAT(stored, ElementsAre(0, 1, 2));
+  const nlohmann::json results = stored_results();
+  EXPECT_EQ(results.at("campaign"), settings_.id);
+  EXPECT_EQ(results.at("runs").at(2).at("scenario"), "c");
+  EXPECT_EQ(results.at("summary").at("as_expected"), 3);
+}
+
+TEST_F(CampaignTest, FailFastStartsNothingMore) {
+  settings_.fail_fast = true;
+  add_run("good", {"pass"});
+  add_run("bad", {"fail"});
+  add_run("never", {"pass"});
+  const CampaignEnd end = run();
+  EXPECT_THAT(end.results.runs, SizeIs(2));
+  EXPECT_EQ(end.planned, 3u);
+  EXPECT_EQ(exit_code(end), 1);
+}
+
+TEST_F(CampaignTest, ASignalStopsWorkersAndKeepsWhatHasFinished) {
+  stop_at_ = "wait";
+  add_run("done", {"pass"});
+  add_run("stopped", {"child", "wait"});
+  add_run("never", {"pass"});
+  const CampaignEnd end = run();
+  EXPECT_TRUE(end.interrupted);
+  ASSERT_THAT(end.results.runs, SizeIs(1));
+  EXPECT_EQ(end.results.runs[0].scenario, "done");
+  EXPECT_EQ(stored_results().at("runs").size(), 1u);
+  EXPECT_EQ(exit_code(end), 130);
+  EXPECT_THAT(heard_, Contains("stopping"));
+  EXPECT_THAT(heard_, Not(Contains("stopping at once")));
+}
+
+TEST_F(CampaignTest, AWorkerDeafToTheSignalIsKilledAfterItsGrace) {
+  stop_at_ = "hang";
+  settings_.worker.stop_grace = 200ms;
+  add_run("deaf", {"child", "leave_child", "hang"});
+  const CampaignEnd end = run();
+  EXPECT_TRUE(end.interrupted);
+  EXPECT_THAT(end.results.runs, IsEmpty());
+}
+
+TEST_F(CampaignTest, ASecondSignalKillsAtOnce) {
+  stop_at_ = "hang";
+  impatient_ = true;
+  settings_.worker.stop_grace = 1h;
+  add_run("deaf", {"hang"});
+  EXPECT_EQ(exit_code(run()), 130);
+  EXPECT_THAT(heard_, Contains("stopping at once"));
+}
+
+TEST_F(CampaignTest, TheListenerHearsOfEachRunInOrder) {
+  run_one({"pass", "unfit"});
+  EXPECT_THAT(heard_, ElementsAre(HasSubstr("began one"), "phase pass", "phase unfit", HasSubstr("ended one")));
+}
+
+TEST_F(CampaignTest, ResultsOfAnotherCampaignAreNotOverwritten) {
+  run_one({"pass"});
+  add_run("two", {"pass"});
+  const auto again = run_campaign(std::move(plans_), settings_, *this);
+  EXPECT_EQ(again.error().kind(), ErrorKind::kInvalid);
+  EXPECT_THAT(again.error().advice(), HasSubstr("--out"));
+}
+
+TEST_F(CampaignTest, AMissingWorkerProgramIsTheHostsFault) {
+  settings_.worker.command = {"no-such-program"};
+  EXPECT_EQ(run_one({"pass"}).verdict, Verdict::kInconclusive);
+}
+
+CampaignEnd ended_with(std::vector<std::pair<Verdict, bool>> runs) {
+  CampaignEnd end;
+  for (const auto& [verdict, expected] : runs) {
+    report::RunResult run;
+    run.verdict = verdict;
+    run.expected = expected;
+    end.results.runs.push_back(run);
+  }
+  return end;
+}
+
+TEST(ExitCode, SaysTheWorstOfWhatHappened) {
+  EXPECT_EQ(exit_code(ended_with({})), 0);
+  EXPECT_EQ(exit_code(ended_with({{Verdict::kPass, true}, {Verdict::kFail, true}})), 0);
+  EXPECT_EQ(exit_code(ended_with({{Verdict::kPass, true}, {Verdict::kSkipped, false}})), 0);
+  EXPECT_EQ(exit_code(ended_with({{Verdict::kSkipped, false}})), 3);
+  EXPECT_EQ(exit_code(ended_with({{Verdict::kInconclusive, false}, {Verdict::kPass, true}})), 3);
+  EXPECT_EQ(exit_code(ended_with({{Verdict::kInconclusive, false}, {Verdict::kFail, false}})), 1);
+  EXPECT_EQ(exit_code(ended_with({{Verdict::kError, false}, {Verdict::kFail, false}})), 4);
+  CampaignEnd interrupted = ended_with({{Verdict::kFail, false}});
+  interrupted.interrupted = true;
+  EXPECT_EQ(exit_code(interrupted), 130);
+}
+
+TEST(CampaignId, IsNewEachTime) { EXPECT_NE(new_campaign_id(), new_campaign_id()); }
+
+}  // namespace
+}  // namespace snaphammer::engine

@@ -1,0 +1,124 @@
+#include "harness/engine/testing/scripted_run.h"
+
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <stdexcept>
+
+#include <fcntl.h>
+#include <nlohmann/json.hpp>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "harness/engine/environment.h"
+#include "harness/engine/run_outcome.h"
+#include "harness/scenario/step.h"
+#include "lib/base/child_process.h"
+
+namespace snaphammer::engine {
+namespace {
+
+struct Act {
+  std::string as;
+};
+void describe(scenario::Fields<Act>& fields) {
+  fields.add("as", &Act::as, "What the run does.");
+  fields.shorthand("as");
+}
+// Makes the step available; scripted runs read their steps as data.
+Async<void> execute(const Act&, RunContext&) { co_return Result<void>(); }
+const scenario::StepRegistration<Act> registration{"act", "Does what a test wants.", "act: pass"};
+
+// A process that nobody waits for: its parent is gone at once.
+void start_daemon(bool marked) {
+  const pid_t child = ::fork();
+  if (child != 0) {
+    siginfo_t info{};
+    ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED);
+    return;
+  }
+  ::setsid();
+  if (::fork() != 0) ::_exit(0);
+  const char* const argv[] = {"sleep", "1000", nullptr};
+  const char* const no_environment[] = {nullptr};
+  ::execve("/bin/sleep", const_cast<char* const*>(argv), marked ? ::environ : const_cast<char* const*>(no_environment));
+  ::_exit(127);
+}
+
+void announce() {
+  const std::string fifo = Environment::of_this_process().get("SCRIPTED_FIFO");
+  std::ofstream(fifo) << ::getpid() << std::endl;
+}
+
+void listen() {
+  std::string line;
+  std::ifstream fifo(Environment::of_this_process().get("SCRIPTED_FIFO"));
+  std::getline(fifo, line);
+}
+
+Async<void> act(const std::string& as, const RunPaths& paths, report::RunResult& result,
+                std::vector<ChildProcess>& children) {
+  if (as == "fail") {
+    result.verdict = report::Verdict::kFail;
+    result.findings.push_back(
+        {.id = "stale-page", .oracle = "script", .message = "as told", .count = 3, .evidence = {{"address", 4096}}});
+  } else if (as == "unfit") {
+    co_return Error(ErrorKind::kUnfit, "this host lacks something").advise("get it");
+  } else if (as == "skip") {
+    result.verdict = report::Verdict::kSkipped;
+    result.message = "the backend lacks something";
+  } else if (as == "abort") {
+    std::cerr << "about to abort\n";
+    std::abort();
+  } else if (as == "exit") {
+    ::_exit(7);
+  } else if (as == "throw") {
+    throw std::runtime_error("thrown by a script");
+  } else if (as == "garbage") {
+    std::ofstream(paths.result()) << "{\"id\": 4";
+    ::_exit(0);
+  } else if (as == "wrong_run") {
+    result.id = "another";
+  } else if (as == "hang") {
+    while (true) ::pause();
+  } else if (as == "wait") {
+    CO_SNAP_TRY(co_await wait_for(std::chrono::hours(1)));
+  } else if (as == "child") {
+    const SpawnOptions options{.argv = {"sleep", "1000"}};
+    CO_SNAP_ASSIGN(ChildProcess child, ChildProcess::spawn(options));
+    children.push_back(std::move(child));
+  } else if (as == "leave_child" || as == "leave_unmarked_child") {
+    start_daemon(as == "leave_child");
+  } else if (as == "announce") {
+    announce();
+  } else if (as == "listen") {
+    listen();
+  } else if (as != "pass") {
+    co_return Error(ErrorKind::kInvalid, "no such act: " + as);
+  }
+  co_return Result<void>();
+}
+
+}  // namespace
+
+Async<report::RunResult> execute_scripted_run(scenario::RunPlan plan, RunPaths paths, RunEvents events) {
+  report::RunResult result = blank_result(plan);
+  result.verdict = report::Verdict::kPass;
+  result.guest_kernel = "none";
+  std::vector<ChildProcess> children;
+  for (const auto& step : plan.scenario->steps) {
+    const nlohmann::json options = step->options();
+    const std::string as = options.is_string() ? options.get<std::string>() : options.at("as").get<std::string>();
+    events.phase(as);
+    CO_SNAP_TRY(co_await act(as, paths, result, children));
+  }
+  co_return result;
+}
+
+std::string scripted_scenario(const std::string& name, const std::vector<std::string>& acts, const std::string& more) {
+  std::string text = "version: 1\nname: " + name + "\nsummary: A script.\n" + more + "steps:\n";
+  for (const std::string& as : acts) text += "  - act: " + as + "\n";
+  return text;
+}
+
+}  // namespace snaphammer::engine
