@@ -9,6 +9,7 @@
 #include "guest-workloads/agent/kernel_log.h"
 #include "guest-workloads/agent/output_stream.h"
 #include "guest-workloads/agent/reaper.h"
+#include "guest-workloads/agent/workloads.h"
 
 namespace snaphammer::guest {
 
@@ -23,10 +24,12 @@ struct Agent::Parts {
                [this] { return server.register_listener_again(); }),
         kernel_log(context.get_executor(), output),
         health(identity, [this] { return output.epoch(); }),
-        exec(context.get_executor(), reaper, identity) {
+        exec(context.get_executor(), reaper, identity),
+        workloads(context.get_executor(), reaper, identity, output, config.workloads) {
     health.add_routes(router);
     identity.add_routes(router);
     exec.add_routes(router);
+    workloads.add_routes(router);
   }
 
   Reaper reaper;
@@ -38,6 +41,7 @@ struct Agent::Parts {
   KernelLog kernel_log;
   HealthService health;
   ExecService exec;
+  WorkloadService workloads;
 };
 
 Agent::Agent(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -58,6 +62,7 @@ void Agent::stop() {
   parts_->server.stop();
   parts_->output.stop();
   parts_->kernel_log.stop();
+  parts_->workloads.abandon();
   parts_->reaper.stop();
 }
 

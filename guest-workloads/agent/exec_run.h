@@ -10,6 +10,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "guest-workloads/agent/bounded_lines.h"
+#include "guest-workloads/agent/child_output.h"
 #include "guest-workloads/agent/exchange.h"
 #include "guest-workloads/agent/process.h"
 #include "guest-workloads/agent/reaper.h"
@@ -28,17 +29,15 @@ class ExecRun {
   Awaitable<void> feed_input();
   // The three producers of frames; the last to end closes the queue.
   Awaitable<void> supervise();
-  Awaitable<void> pump(asio::posix::stream_descriptor& from, agent::ExecEvent event);
-  Awaitable<void> pump_rest(asio::posix::stream_descriptor& from, agent::ExecEvent event);
-  Awaitable<void> push(agent::ExecEvent event, std::string_view data);
+  Awaitable<void> pump(ChildOutput& from, agent::ExecEvent event);
   void producer_ended();
   void kill(std::string why);
 
   agent::ExecRequest request_;
   std::shared_ptr<Child> child_;
   asio::posix::stream_descriptor input_;
-  asio::posix::stream_descriptor output_;
-  asio::posix::stream_descriptor error_;
+  ChildOutput output_;
+  ChildOutput error_;
   asio::steady_timer deadline_;
   BoundedLines frames_;
   int producers_ = 3;

@@ -8,6 +8,7 @@
 //   error
 //   {"type":"kernel","seq":20,"priority":6,"time_us":5,"text":"..."}  a line of the guest kernel's
 //   log
+//   {"type":"ended","seq":21, ...}                                 a workload has ended: its WorkloadInfo
 //
 // Every line but `ready` has the next sequence number. Lines that were lost (in a connection that
 // broke, or dropped because nobody took them) leave a gap.
@@ -31,7 +32,7 @@ struct Ready {
 
 struct OutputLine {
   std::uint64_t seq{};
-  std::string type;             ///< "beat", "log", "kernel"
+  std::string type;             ///< "beat", "log", "kernel", "ended"
   nlohmann::json fields;        ///< The rest of the line.
   std::uint64_t lost_before{};  ///< On the host only: how many lines are missing before this one.
 

@@ -1,0 +1,145 @@
+#include "guest-workloads/agent/workloads.h"
+
+#include <unistd.h>
+
+#include "lib/agent/json_fields.h"
+
+namespace snaphammer::guest {
+
+using agent::StartWorkload;
+
+namespace {
+
+constexpr std::size_t kMost = 64;
+constexpr Duration kStopAfterFailure = Duration::zero();
+
+Result<StartWorkload> read_start(const Exchange& exchange) {
+  SNAP_ASSIGN(const nlohmann::json json, agent::parse_json(exchange.request().body()));
+  return StartWorkload::from_json(json);
+}
+
+Result<Duration> read_timeout(const Exchange& exchange) {
+  SNAP_ASSIGN(const nlohmann::json json, agent::parse_json(exchange.request().body()));
+  agent::JsonFields fields(json, "request");
+  const std::uint64_t timeout_ms = fields.count("timeout_ms");
+  SNAP_TRY(fields.finish());
+  return agent::timeout_from_ms(timeout_ms);
+}
+
+}  // namespace
+
+WorkloadService::WorkloadService(asio::any_io_executor executor, Reaper& reaper, const IdentityService& identity,
+                                 OutputStream& output, std::filesystem::path directory)
+    : executor_(std::move(executor)),
+      reaper_(reaper),
+      identity_(identity),
+      output_(output),
+      directory_(std::move(directory)) {}
+
+void WorkloadService::add_routes(Router& router) {
+  router.add("GET", "/workloads", [this](Exchange& exchange) { return list(exchange); });
+  router.add("POST", "/workloads/start", [this](Exchange& exchange) { return start(exchange); });
+  router.add("POST", "/workloads/{as}/check", [this](Exchange& exchange) { return check(exchange); });
+  router.add("POST", "/workloads/{as}/stop", [this](Exchange& exchange) { return stop(exchange); });
+}
+
+void WorkloadService::abandon() {
+  for (const auto& [as, workload] : workloads_) workload->abandon();
+}
+
+Awaitable<void> WorkloadService::list(Exchange& exchange) {
+  nlohmann::json body = {{"workloads", nlohmann::json::array()}};
+  for (const auto& [as, workload] : workloads_) body["workloads"].push_back(workload->info().to_json());
+  co_await exchange.respond(200, body);
+}
+
+Result<std::shared_ptr<Workload>> WorkloadService::launch(const StartWorkload& request) {
+  if (const auto same = workloads_.find(request.as); same != workloads_.end() && same->second->running()) {
+    return Error(ErrorKind::kUnavailable, "workload " + request.as + " runs already")
+        .advise("stop it, or name another");
+  }
+  if (workloads_.size() >= kMost && !workloads_.contains(request.as)) {
+    return Error(ErrorKind::kUnavailable, "there are " + std::to_string(kMost) + " workloads already");
+  }
+  const std::filesystem::path program = directory_ / request.workload;
+  if (::access(program.c_str(), X_OK) != 0) {
+    return Error(ErrorKind::kInvalid, "this image has no workload '" + request.workload + "'")
+        .advise("see " + directory_.string() + " in the guest");
+  }
+  Command command{{program.string()}, identity_.environment()};
+  for (const auto& [key, value] : request.args) {
+    command.command.push_back("--" + key);
+    command.command.push_back(value);
+  }
+  SNAP_ASSIGN(Process process, spawn(command));
+  auto workload = Workload::start(executor_, reaper_, output_, request, std::move(process));
+  workloads_[request.as] = workload;
+  return workload;
+}
+
+Awaitable<void> WorkloadService::start(Exchange& exchange) {
+  const Result<StartWorkload> request = read_start(exchange);
+  const Result<std::shared_ptr<Workload>> workload =
+      request.and_then([this](const StartWorkload& valid) { return launch(valid); });
+  if (!workload) {
+    co_await exchange.fail(workload.error());
+    co_return;
+  }
+  const std::shared_ptr<Workload> started = *workload;
+  const Result<void> ready = co_await started->wait_ready(request->timeout);
+  if (ready) {
+    const nlohmann::json body = started->info().to_json();
+    co_await exchange.respond(200, body);
+    co_return;
+  }
+  co_await started->stop(kStopAfterFailure);
+  if (const auto entry = workloads_.find(request->as); entry != workloads_.end() && entry->second == started) {
+    workloads_.erase(entry);
+  }
+  co_await exchange.fail(ready.error());
+}
+
+Result<std::shared_ptr<Workload>> WorkloadService::find(const std::string& as) const {
+  const auto found = workloads_.find(as);
+  if (found == workloads_.end()) return Error(ErrorKind::kInvalid, "there is no workload '" + as + "'");
+  return found->second;
+}
+
+Awaitable<void> WorkloadService::check(Exchange& exchange) {
+  const Result<std::shared_ptr<Workload>> found = find(exchange.parameter());
+  if (!found) {
+    co_await exchange.fail(404, found.error());
+    co_return;
+  }
+  const Result<Duration> timeout = read_timeout(exchange);
+  if (!timeout) {
+    co_await exchange.fail(timeout.error());
+    co_return;
+  }
+  const std::shared_ptr<Workload> workload = *found;
+  if (workload->checking()) {
+    const Error busy(ErrorKind::kUnavailable, "workload " + exchange.parameter() + " is being checked already");
+    co_await exchange.fail(busy);
+    co_return;
+  }
+  co_await workload->check(exchange, *timeout);
+}
+
+Awaitable<void> WorkloadService::stop(Exchange& exchange) {
+  const Result<std::shared_ptr<Workload>> found = find(exchange.parameter());
+  if (!found) {
+    co_await exchange.fail(404, found.error());
+    co_return;
+  }
+  const Result<Duration> timeout = read_timeout(exchange);
+  if (!timeout) {
+    co_await exchange.fail(timeout.error());
+    co_return;
+  }
+  const std::shared_ptr<Workload> workload = *found;
+  const agent::WorkloadInfo last = co_await workload->stop(*timeout);
+  const nlohmann::json body = last.to_json();
+  co_await exchange.respond(200, body);
+}
+
+}  // namespace snaphammer::guest
