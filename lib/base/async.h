@@ -1,7 +1,7 @@
 // How Snaphammer uses Asio: coroutines that return Result, deadlines, events, and blocking work elsewhere.
 //
 // One worker runs one io_context on one thread; everything asynchronous in lib/ lives there and needs no
-// locks. Long computations and file copies go through run_blocking() to a thread pool. Cancelling a
+// locks. Long computations and file copies go through run_blocking() (blocking.h) to a thread pool. Cancelling a
 // coroutine (asio::cancellation_signal, or a deadline) cancels the operation it awaits.
 #pragma once
 
@@ -10,7 +10,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <exception>
 #include <memory>
@@ -67,6 +66,12 @@ Async<T> with_deadline(Duration limit, std::string what, Async<T> operation) {
   co_return Error(ErrorKind::kTimeout, what + ": not done within " + format_duration(limit));
 }
 
+/// A result that is there already, as an asynchronous one.
+template <class T>
+Async<T> completed(Result<T> result) {
+  co_return result;
+}
+
 /// Waits for `duration`; kCancelled when it is cut short. For scenario time (`run_for`), not for polling.
 Async<void> wait_for(Duration duration);
 
@@ -88,14 +93,5 @@ class Event {
   asio::steady_timer timer_;
   bool set_ = false;
 };
-
-/// Runs `work` (a function that returns Result<T> and may block) on `pool` and resumes the caller on its own
-/// executor. Not cancellable: `work` must end by itself in bounded time.
-template <class Work>
-auto run_blocking(asio::thread_pool& pool, Work work) -> Awaitable<decltype(work())> {
-  co_return co_await asio::co_spawn(
-      pool, [work = std::move(work)]() mutable -> Awaitable<decltype(work())> { co_return work(); },
-      asio::use_awaitable);
-}
 
 }  // namespace snaphammer

@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <thread>
 
+#include "lib/base/blocking.h"
 #include "lib/base/testing/run_async.h"
 
 namespace snaphammer {
@@ -84,7 +85,8 @@ TEST(RunBlocking, LeavesTheCallersThreadFreeAndComesBackToIt) {
   asio::thread_pool pool(1);
   const auto caller = std::this_thread::get_id();
   const auto result = run_async([&]() -> Async<std::thread::id> {
-    auto worker = co_await run_blocking(pool, [] { return Result<std::thread::id>(std::this_thread::get_id()); });
+    const auto tell_thread = [] { return Result<std::thread::id>(std::this_thread::get_id()); };
+    auto worker = co_await run_blocking(pool, tell_thread);
     EXPECT_EQ(std::this_thread::get_id(), caller);
     co_return worker;
   }());

@@ -1,5 +1,6 @@
 #include "harness/engine/testing/scripted_run.h"
 
+#include <array>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
@@ -14,6 +15,7 @@
 #include "harness/engine/run_outcome.h"
 #include "harness/scenario/step.h"
 #include "lib/base/child_process.h"
+#include "lib/base/unique_fd.h"
 
 namespace snaphammer::engine {
 namespace {
@@ -29,10 +31,18 @@ void describe(scenario::Fields<Act>& fields) {
 Async<void> execute(const Act&, RunContext&) { co_return Result<void>(); }
 const scenario::StepRegistration<Act> registration{"act", "Does what a test wants.", "act: pass"};
 
-// A process that nobody waits for: its parent is gone at once.
+// A process that nobody waits for: its parent is gone at once. Returns when it runs its own program, with its own
+// environment: the pipe's last writer is closed then.
 void start_daemon(bool marked) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) std::abort();
+  const UniqueFd reader(ends[0]);
+  UniqueFd writer(ends[1]);
   const pid_t child = ::fork();
   if (child != 0) {
+    writer.reset();
+    char nothing = 0;
+    [[maybe_unused]] const ssize_t end = ::read(reader.get(), &nothing, 1);
     siginfo_t info{};
     ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED);
     return;

@@ -1,0 +1,63 @@
+#include "harness/engine/execute_run.h"
+
+#include <fmt/format.h>
+
+#include "harness/engine/run_context.h"
+#include "harness/engine/runtime_binding.h"
+#include "lib/vmm/qemu/qemu_backend.h"
+
+namespace snaphammer::engine {
+namespace {
+
+// What the end of the steps means for the run.
+void conclude(report::RunResult& result, const Result<void>& steps, const Result<void>& oracles) {
+  if (!result.findings.empty()) {
+    result.verdict = report::Verdict::kFail;
+    result.message = result.findings.front().id + ": " + result.findings.front().message;
+    return;
+  }
+  const Result<void>& failed = steps ? oracles : steps;
+  if (failed) {
+    result.verdict = report::Verdict::kPass;
+    return;
+  }
+  const Error& error = failed.error();
+  const bool environment = error.kind() == ErrorKind::kUnfit || !oracles;
+  result.verdict = environment ? report::Verdict::kInconclusive : report::Verdict::kError;
+  result.message = error.describe();
+}
+
+}  // namespace
+
+Async<report::RunResult> execute_run(scenario::RunPlan plan, RunPaths paths, RunEvents events) {
+  const std::filesystem::path directory = std::filesystem::absolute(plan.source->file).parent_path();
+  CO_SNAP_ASSIGN(vmm::VmConfig vm, vm_config(plan.scenario->vm, paths.installation.guest_image, directory));
+  CO_SNAP_ASSIGN(sandbox::SandboxConfig config, sandbox_config(plan.scenario->runtime, std::move(vm)));
+  vmm::QemuBackend backend({.interposer = paths.installation.interposer});
+  const asio::any_io_executor executor = co_await asio::this_coro::executor;
+  RunContext run(executor, plan, paths, events, backend, std::move(config));
+
+  // From here on the guest must be ended whatever happens, also when the run is cancelled.
+  co_await asio::this_coro::throw_if_cancelled(false);
+  Result<void> steps = co_await with_deadline(plan.scenario->timeout, "run", run.run(plan.scenario->steps));
+  if (!steps && steps.error().kind() == ErrorKind::kTimeout && run.findings().empty()) {
+    steps = run.fail("hang", steps.error());
+  }
+  Result<void> oracles;
+  if (steps || steps.error().kind() != ErrorKind::kCancelled) oracles = co_await run.check_oracles();
+  static_cast<void>(co_await run.destroy());
+  if (!steps && steps.error().kind() == ErrorKind::kCancelled) co_return steps.error();
+
+  report::RunResult result = run.result();
+  for (report::Finding& broken : scenario::check_limits(plan.scenario->limits, result)) {
+    result.findings.push_back(std::move(broken));
+  }
+  conclude(result, steps, oracles);
+  result.expected = scenario::judge(plan, result).expected;
+  // A snapshot is large, and evidence only of a run that did not go as it should.
+  std::error_code ignored;
+  if (result.expected) std::filesystem::remove_all(paths.artifacts / "snapshots", ignored);
+  co_return result;
+}
+
+}  // namespace snaphammer::engine

@@ -1,0 +1,253 @@
+#include "harness/engine/run_context.h"
+
+#include <fmt/format.h>
+
+#include "harness/engine/runtime_binding.h"
+#include "lib/base/log.h"
+#include "lib/sandbox/base_snapshots.h"
+
+namespace snaphammer::engine {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration kCheckDeadline = 60s;
+constexpr Duration kStopDeadline = 10s;
+
+std::vector<std::pair<std::string, double>> to_ms(const std::vector<sandbox::PhaseTiming>& timings) {
+  std::vector<std::pair<std::string, double>> phases;
+  for (const sandbox::PhaseTiming& timing : timings) phases.emplace_back(timing.name, snaphammer::to_ms(timing.took));
+  return phases;
+}
+
+nlohmann::json to_json(const uffd::Stats& stats) {
+  const auto us = [](Duration d) { return std::chrono::duration<double, std::micro>(d).count(); };
+  return {{"faults", stats.faults},
+          {"removes", stats.removes},
+          {"removed_pages", stats.removed_pages},
+          {"eagain", stats.eagain},
+          {"copied_pages", stats.copied_pages},
+          {"zero_pages", stats.zero_pages},
+          {"prefetched_pages", stats.prefetched_pages},
+          {"working_set_hit_ratio", stats.working_set_hit_ratio()},
+          {"fault_latency_us",
+           {{"p50", us(stats.fault_latency.p50)},
+            {"p99", us(stats.fault_latency.p99)},
+            {"max", us(stats.fault_latency.max)}}}};
+}
+
+}  // namespace
+
+RunContext::RunContext(asio::any_io_executor executor, const scenario::RunPlan& plan, const RunPaths& paths,
+                       RunEvents events, vmm::Backend& backend, sandbox::SandboxConfig config)
+    : executor_(executor),
+      plan_(plan),
+      paths_(paths),
+      events_(events),
+      backend_(backend),
+      config_(config),
+      sandbox_(executor, backend, std::move(config), {.sockets = paths.runtime, .logs = paths.artifacts}),
+      findings_(paths.artifacts / "findings.jsonl") {
+  for (const oracles::MakeOracle make : oracles::oracle_makers()) oracles_.push_back(make());
+  result_.id = plan.id;
+  result_.scenario = plan.scenario->name;
+  result_.point = plan.point;
+  result_.seed = plan.seed;
+}
+
+Async<void> RunContext::run(const scenario::StepList& steps) {
+  for (const auto& step : steps) {
+    Result<void> done = co_await run_step(*step);
+    if (done) continue;
+    if (step->control.on_error == scenario::OnError::kFail || done.error().kind() == ErrorKind::kCancelled) {
+      co_return done;
+    }
+    log_warning("run", "step {} failed, going on: {}", step->name(), done.error().describe());
+  }
+  co_return Result<void>();
+}
+
+Async<void> RunContext::run_step(const scenario::Step& step) {
+  events_.phase(step.name());
+  log_info("run", "step {} (line {})", step.name(), step.where.line);
+  const std::string what = fmt::format("step {} (line {})", step.name(), step.where.line);
+  if (!step.control.timeout) {
+    auto done = co_await step.run(*this);
+    if (!done) co_return std::move(done).error().in(what);
+    co_return done;
+  }
+  auto done = co_await with_deadline(*step.control.timeout, what, step.run(*this));
+  if (!done && done.error().kind() == ErrorKind::kTimeout) co_return fail("hang", done.error());
+  co_return done;
+}
+
+Async<void> RunContext::boot(bool fresh) {
+  record_page_server();
+  if (fresh) {
+    if (auto booted = co_await sandbox_.boot(); !booted) co_return fail("unhealthy", booted.error());
+  } else {
+    sandbox::BaseSnapshots bases(executor_, backend_, paths_.caches.base_snapshots());
+    CO_SNAP_ASSIGN(const sandbox::BaseSnapshot base, co_await bases.get(config_.vm, sandbox_.paths()));
+    std::error_code ignored;  // It may have been deleted by hand; the guest does not depend on it.
+    std::filesystem::copy_file(base.boot_console, paths_.artifacts / "boot-console.log",
+                               std::filesystem::copy_options::overwrite_existing, ignored);
+    CO_SNAP_TRY(co_await sandbox_.restore(base.snapshot));
+    if (auto healthy = co_await sandbox_.await_healthy(); !healthy) co_return fail("unhealthy", healthy.error());
+  }
+  auto health = co_await sandbox_.health();
+  if (!health) co_return fail("unhealthy", health.error());
+  result_.guest_kernel = health->kernel;
+  std::tie(result_.accel, result_.accel_reason) = sandbox_.incarnation()->vm().accel();
+  co_return Result<void>();
+}
+
+Result<void> RunContext::open_store() {
+  if (store_) return {};
+  SNAP_ASSIGN(store_, snapshot::SnapshotStore::open(paths_.artifacts / "snapshots",
+                                                    store_options(plan_.scenario->runtime.snapshot)));
+  return {};
+}
+
+Async<void> RunContext::snapshot(const std::string& id, SnapshotStep step) {
+  CO_SNAP_TRY(open_store());
+  sandbox::SnapshotOptions options{.id = fmt::format("{}-{}", id, ++taken_), .resume = step.resume};
+  options.metadata = {{"scenario", plan_.scenario->name}, {"guest_kernel", result_.guest_kernel}};
+  if (step.diff && origin_.empty()) {
+    co_return Error(ErrorKind::kInvalid, "a diff needs an earlier snapshot").advise("take a full one first");
+  }
+  if (step.diff) options.parent = origin_;
+  CO_SNAP_ASSIGN(const sandbox::PauseReport taken, co_await sandbox_.snapshot(*store_, options));
+  result_.pauses.push_back({.snapshot = id,
+                            .type = step.diff ? "diff" : "full",
+                            .downtime_ms = snaphammer::to_ms(taken.downtime),
+                            .phases_ms = to_ms(taken.phases),
+                            .bytes = taken.bytes});
+  origin_ = snapshots_[id] = options.id;
+  std::set<std::string> wanted;
+  for (const auto& [name, stored] : snapshots_) wanted.insert(stored);
+  auto collected = store_->collect_garbage(wanted);
+  CO_SNAP_TRY(collected);
+  co_return Result<void>();
+}
+
+Async<void> RunContext::restore(const std::string& id, RestoreStep step) {
+  auto from = store_->load(snapshots_.at(id));
+  if (!from && from.error().kind() == ErrorKind::kCorrupt) co_return fail("snapshot-corrupt", from.error());
+  CO_SNAP_TRY(from);
+  record_page_server();
+  sandbox_.set_prefetch(step.prefetch.value_or(config_.uffd.prefetch));
+  result_.restores.push_back({.from = id, .to_healthy_ms = 0, .phases_ms = {}, .uffd = {}});
+  restore_recorded_ = false;
+  origin_ = from->manifest.id;
+  auto restored = co_await sandbox_.restore(*from, step.resume);
+  if (!restored) co_return fail("unhealthy", restored.error());
+  co_return Result<void>();
+}
+
+Async<void> RunContext::verify_snapshot(const std::string& id) {
+  for (const auto& [name, stored] : snapshots_) {
+    if (id != "all" && id != name) continue;
+    CO_SNAP_ASSIGN(const snapshot::VerifyReport verified, store_->verify(stored));
+    for (const snapshot::Defect& defect : verified.defects) {
+      report({.id = "snapshot-corrupt", .oracle = "verify", .message = defect.describe(), .evidence = {{"snapshot", name}}});
+    }
+  }
+  co_return Result<void>();
+}
+
+Async<void> RunContext::await_healthy(Duration within) {
+  auto healthy = co_await with_deadline(within, "await_healthy", sandbox_.await_healthy());
+  if (!healthy) co_return fail("unhealthy", healthy.error());
+  if (result_.restores.empty()) co_return Result<void>();
+  report::RestoreReport& report = result_.restores.back();
+  report.to_healthy_ms = snaphammer::to_ms(healthy->to_healthy);
+  report.phases_ms = to_ms(healthy->phases);
+  co_return Result<void>();
+}
+
+Async<void> RunContext::destroy() {
+  record_page_server();
+  workloads_.clear();
+  co_await sandbox_.end();
+  co_return Result<void>();
+}
+
+void RunContext::record_page_server() {
+  if (restore_recorded_ || sandbox_.incarnation() == nullptr) return;
+  uffd::PageServer* const server = sandbox_.incarnation()->page_server();
+  if (server == nullptr) return;
+  result_.restores.back().uffd = to_json(server->stats());
+  restore_recorded_ = true;
+}
+
+Async<void> RunContext::start_workload(const std::string& workload, const std::string& as,
+                                       std::map<std::string, std::string> args) {
+  agent::StartWorkload request;
+  request.workload = workload;
+  request.as = as;
+  request.args = std::move(args);
+  request.args.try_emplace("seed", std::to_string(plan_.seed));
+  auto started = co_await sandbox_.start_workload(std::move(request));
+  if (!started) co_return fail("unhealthy", started.error());
+  workloads_.insert(as);
+  co_return Result<void>();
+}
+
+Async<void> RunContext::stop_workload(const std::string& as) {
+  CO_SNAP_TRY(co_await check_workload(as));
+  auto stopped = co_await sandbox_.stop_workload(as, kStopDeadline);
+  if (!stopped) co_return fail("unhealthy", stopped.error());
+  workloads_.erase(as);
+  co_return Result<void>();
+}
+
+Async<void> RunContext::stop_all() {
+  for (const std::string& as : std::set<std::string>(workloads_)) CO_SNAP_TRY(co_await stop_workload(as));
+  co_return Result<void>();
+}
+
+Async<void> RunContext::check_workload(const std::string& as) {
+  const auto on_finding = [this, &as](agent::Finding finding) {
+    report({.id = finding.id, .oracle = as, .message = finding.message, .evidence = std::move(finding.evidence)});
+  };
+  auto checked = co_await sandbox_.check_workload(as, kCheckDeadline, on_finding);
+  if (!checked) co_return fail("hang", checked.error());
+  if (checked->died) {
+    const Error died(ErrorKind::kGone, fmt::format("workload {} {}: {}", as, checked->died->end.describe(),
+                                                   checked->died->stderr_tail));
+    co_return fail("unhealthy", died);
+  }
+  log_info("run", "check {}: {} {}", as, checked->pass ? "pass" : "fail", checked->counters.dump());
+  co_return Result<void>();
+}
+
+Async<void> RunContext::check_all() {
+  for (const std::string& as : std::set<std::string>(workloads_)) CO_SNAP_TRY(co_await check_workload(as));
+  co_return co_await check_oracles();
+}
+
+Async<void> RunContext::check_oracles() {
+  for (const auto& oracle : oracles_) CO_SNAP_TRY(co_await oracle->check(*this));
+  co_return Result<void>();
+}
+
+Error RunContext::fail(std::string id, const Error& error, nlohmann::json evidence) {
+  const sandbox::Incarnation* const incarnation = sandbox_.incarnation();
+  if (incarnation != nullptr && incarnation->failure()) {
+    const sandbox::Failure& failure = *incarnation->failure();
+    // A VMM that ended by itself is the environment's failure; what its guest said before is for the oracles.
+    if (failure.kind == sandbox::Failure::Kind::kVmm) return Error(failure.error).as(ErrorKind::kUnfit);
+    if (failure.kind == sandbox::Failure::Kind::kPageServer) id = "handler-died";
+  }
+  if (error.kind() == ErrorKind::kCancelled || error.kind() == ErrorKind::kInternal) return error;
+  report({.id = std::move(id), .oracle = "runtime", .message = error.describe(), .evidence = std::move(evidence)});
+  return error;
+}
+
+report::RunResult RunContext::result() const {
+  report::RunResult result = result_;
+  result.findings = findings_.findings();
+  return result;
+}
+
+}  // namespace snaphammer::engine

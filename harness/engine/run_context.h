@@ -1,0 +1,106 @@
+// RunContext: what the steps and oracles of one run share.
+//
+// A step acts on the guest through it and tells it what went wrong in one of two ways:
+//   * the guest or runtime under test misbehaved: `co_return run.fail("exec-timeout", error, evidence)`, a finding;
+//   * the step itself could not do its work: it returns the error, and the run's verdict follows from its kind.
+//
+// One run, one worker process, one io_context thread.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "harness/engine/finding_log.h"
+#include "harness/engine/run_events.h"
+#include "harness/engine/run_paths.h"
+#include "harness/oracles/oracle.h"
+#include "harness/report/results.h"
+#include "harness/scenario/plan.h"
+#include "lib/sandbox/sandbox.h"
+#include "lib/snapshot/store.h"
+
+namespace snaphammer::engine {
+
+class RunContext {
+ public:
+  RunContext(asio::any_io_executor executor, const scenario::RunPlan& plan, const RunPaths& paths, RunEvents events,
+             vmm::Backend& backend, sandbox::SandboxConfig config);
+
+  const scenario::RunPlan& plan() const { return plan_; }
+  const RunPaths& paths() const { return paths_; }
+  sandbox::Sandbox& sandbox() { return sandbox_; }
+
+  /// Carries out steps one after another, each under its deadline and its on_error.
+  Async<void> run(const scenario::StepList& steps);
+
+  /// Starts the guest: from the cached base snapshot, or from its kernel when `fresh`. Healthy when it returns.
+  Async<void> boot(bool fresh);
+  struct SnapshotStep {
+    bool diff;    ///< Against the snapshot that was last taken or restored.
+    bool resume;  ///< Let the guest go on.
+  };
+  /// Takes a snapshot under the scenario's name `id`; an earlier one of that name is replaced.
+  Async<void> snapshot(const std::string& id, SnapshotStep step);
+  struct RestoreStep {
+    std::optional<uffd::Prefetch> prefetch;  ///< Instead of the knob's value.
+    bool resume;                             ///< Let the vCPUs run.
+  };
+  /// Ends the guest and restores the latest snapshot of that name.
+  Async<void> restore(const std::string& id, RestoreStep step);
+  /// Reads every byte of a snapshot, or of all; damage is a finding.
+  Async<void> verify_snapshot(const std::string& id);
+  /// Waits until the guest is healthy again, and records how the restore went.
+  Async<void> await_healthy(Duration within);
+  Async<void> destroy();
+
+  /// Asks workload `as` for its verdict now; what it found becomes this run's.
+  Async<void> check_workload(const std::string& as);
+  /// Asks every workload and every oracle.
+  Async<void> check_all();
+  /// Asks every oracle that works without the guest's help: also at the end of every run.
+  Async<void> check_oracles();
+  Async<void> start_workload(const std::string& workload, const std::string& as,
+                             std::map<std::string, std::string> args);
+  /// Asks it for its last verdict, then ends it.
+  Async<void> stop_workload(const std::string& as);
+  Async<void> stop_all();
+
+  /// Records a finding.
+  void report(report::Finding finding) { findings_.add(finding); }
+  /// The guest failed an operation: records finding `id`, or the deeper cause where one is known (the page server
+  /// ended, the VMM ended), and returns the error that ends the run.
+  Error fail(std::string id, const Error& error, nlohmann::json evidence = nlohmann::json::object());
+
+  /// What is known so far. `verdict`, `expected` and `message` are for the caller.
+  report::RunResult result() const;
+  const FindingLog& findings() const { return findings_; }
+
+ private:
+  Async<void> run_step(const scenario::Step& step);
+  void record_page_server();
+  Result<void> open_store();
+
+  asio::any_io_executor executor_;
+  const scenario::RunPlan& plan_;
+  const RunPaths& paths_;
+  RunEvents events_;
+  vmm::Backend& backend_;
+  sandbox::SandboxConfig config_;
+  sandbox::Sandbox sandbox_;
+  std::optional<snapshot::SnapshotStore> store_;
+  std::map<std::string, std::string> snapshots_;  ///< Name in the scenario -> id in the store.
+  std::string origin_;  ///< The id of what was last taken or restored: the parent of a diff.
+  std::uint64_t taken_ = 0;
+  std::set<std::string> workloads_;
+  std::vector<std::unique_ptr<oracles::Oracle>> oracles_;
+  FindingLog findings_;
+  report::RunResult result_;
+  bool restore_recorded_ = true;
+};
+
+}  // namespace snaphammer::engine

@@ -1,0 +1,152 @@
+#include "harness/engine/runtime_binding.h"
+
+#include <string>
+
+#include "harness/scenario/settings_support.h"
+
+namespace snaphammer::engine {
+namespace {
+
+namespace fs = std::filesystem;
+
+template <class... Handlers>
+struct Overload : Handlers... {
+  using Handlers::operator()...;
+};
+
+vmm::Accel accel_of(scenario::AccelChoice accel) {
+  switch (accel) {
+    case scenario::AccelChoice::kAuto: return vmm::Accel::kAuto;
+    case scenario::AccelChoice::kKvm: return vmm::Accel::kKvm;
+    case scenario::AccelChoice::kTcg: return vmm::Accel::kTcg;
+  }
+  return vmm::Accel::kAuto;
+}
+
+uffd::OnRemove on_remove_of(scenario::OnRemove value) {
+  switch (value) {
+    case scenario::OnRemove::kZero: return uffd::OnRemove::kZero;
+    case scenario::OnRemove::kIgnore: return uffd::OnRemove::kIgnore;
+    case scenario::OnRemove::kStop: return uffd::OnRemove::kStop;
+  }
+  return uffd::OnRemove::kZero;
+}
+
+uffd::OnEagain on_eagain_of(scenario::OnEagain value) {
+  switch (value) {
+    case scenario::OnEagain::kDefer: return uffd::OnEagain::kDefer;
+    case scenario::OnEagain::kDrop: return uffd::OnEagain::kDrop;
+    case scenario::OnEagain::kSpin: return uffd::OnEagain::kSpin;
+  }
+  return uffd::OnEagain::kDefer;
+}
+
+uffd::EventOrder event_order_of(scenario::EventOrder value) {
+  switch (value) {
+    case scenario::EventOrder::kRemovesFirst: return uffd::EventOrder::kRemovesFirst;
+    case scenario::EventOrder::kAsRead: return uffd::EventOrder::kAsRead;
+  }
+  return uffd::EventOrder::kRemovesFirst;
+}
+
+// What of `vm` and `runtime` takes effect below, beyond the defaults.
+const scenario::Registration<scenario::SettingSupport> kSupported[] = {
+    scenario::Registration<scenario::SettingSupport>{{"vm.accel", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"vm.memory", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"vm.vcpus", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"vm.kernel_args", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"vm.image", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"vm.balloon.free_page_reporting", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"vm.balloon.deflate_on_oom", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"runtime.uffd.on_remove", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"runtime.uffd.on_eagain", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"runtime.uffd.event_order", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"runtime.uffd.prefetch", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"runtime.uffd.workers", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"runtime.uffd.prefetch_chunk", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"runtime.pause.restore_service_on_abort", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"runtime.restore.budget_ready", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"runtime.restore.budget_init", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"runtime.restore.reseed", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"runtime.snapshot.checksums", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"runtime.snapshot.sync", "", {}}},
+};
+
+Error not_available(const std::string& what) {
+  return Error(ErrorKind::kUnfit, what + " is not available in this build");
+}
+
+}  // namespace
+
+uffd::Prefetch prefetch_of(scenario::Prefetch prefetch) {
+  switch (prefetch) {
+    case scenario::Prefetch::kAll: return uffd::Prefetch::kAll;
+    case scenario::Prefetch::kOff: return uffd::Prefetch::kOff;
+    case scenario::Prefetch::kWorkingSet: return uffd::Prefetch::kWorkingSet;
+  }
+  return uffd::Prefetch::kAll;
+}
+
+Result<vmm::VmConfig> vm_config(const scenario::VmSettings& settings, const fs::path& default_image,
+                                const fs::path& directory) {
+  if (settings.backend != scenario::BackendChoice::kQemu) return not_available("vm.backend: firecracker");
+  vmm::VmConfig vm;
+  vm.accel = accel_of(settings.accel);
+  vm.memory = settings.memory;
+  vm.vcpus = settings.vcpus;
+  vm.kernel_args = settings.kernel_args;
+  vm.balloon = {.free_page_reporting = settings.balloon.free_page_reporting,
+                .deflate_on_oom = settings.balloon.deflate_on_oom};
+  const Result<void> found = std::visit(
+      Overload{[&](const scenario::DefaultImage&) -> Result<void> {
+                 vm.kernel = default_image / "vmlinuz";
+                 vm.initramfs = default_image / "initramfs";
+                 return {};
+               },
+               [&](const scenario::KernelImage& image) -> Result<void> {
+                 vm.kernel = directory / image.kernel;
+                 vm.initramfs = directory / image.initramfs;
+                 return {};
+               },
+               [&](const scenario::RootImage&) -> Result<void> { return not_available("vm.image: {root: ...}"); }},
+      settings.image);
+  SNAP_TRY(found);
+  for (const fs::path& file : {vm.kernel, vm.initramfs}) {
+    std::error_code error;
+    if (!fs::is_regular_file(file, error)) {
+      return Error(ErrorKind::kUnfit, "guest image: there is no " + file.string())
+          .advise("run `snaphammer doctor`; ci/snaphammer builds the default image");
+    }
+  }
+  return vm;
+}
+
+Result<sandbox::SandboxConfig> sandbox_config(const scenario::RuntimeKnobs& knobs, vmm::VmConfig vm) {
+  if (std::holds_alternative<scenario::ExternalHandler>(knobs.uffd.handler)) {
+    return not_available("runtime.uffd.handler: {command: ...}");
+  }
+  sandbox::SandboxConfig config;
+  config.vm = std::move(vm);
+  config.uffd.on_remove = on_remove_of(knobs.uffd.on_remove);
+  config.uffd.on_eagain = on_eagain_of(knobs.uffd.on_eagain);
+  config.uffd.event_order = event_order_of(knobs.uffd.event_order);
+  config.uffd.prefetch = prefetch_of(knobs.uffd.prefetch);
+  config.uffd.workers = knobs.uffd.workers;
+  config.uffd.prefetch_chunk = knobs.uffd.prefetch_chunk;
+  config.on_pause_abort =
+      knobs.pause.restore_service_on_abort ? sandbox::OnAbort::kUndo : sandbox::OnAbort::kAbandon;
+  config.budget_ready = knobs.restore.budget_ready;
+  config.budget_init = knobs.restore.budget_init;
+  config.reseed = knobs.restore.reseed;
+  return config;
+}
+
+snapshot::StoreOptions store_options(const scenario::SnapshotKnobs& knobs) {
+  snapshot::StoreOptions options;
+  if (knobs.zero_blocks == scenario::ZeroBlocks::kUnchanged) options.zero_blocks = snapshot::ZeroBlocks::kUnchanged;
+  if (!knobs.checksums) options.checksums = snapshot::Checksums::kIgnored;
+  if (!knobs.sync) options.sync = snapshot::Sync::kOff;
+  return options;
+}
+
+}  // namespace snaphammer::engine

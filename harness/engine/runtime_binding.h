@@ -1,0 +1,25 @@
+// Where the names of a scenario meet the runtime: its settings as the configuration of a sandbox. The one function
+// that knows both sides of every knob.
+#pragma once
+
+#include <filesystem>
+
+#include "harness/scenario/scenario.h"
+#include "lib/sandbox/sandbox.h"
+#include "lib/snapshot/options.h"
+
+namespace snaphammer::engine {
+
+/// The machine that a scenario asks for. `default_image` holds vmlinuz and initramfs; relative paths of a scenario's
+/// own image start at `directory`. kUnfit or kInvalid for what this build cannot do, naming it.
+Result<vmm::VmConfig> vm_config(const scenario::VmSettings& settings, const std::filesystem::path& default_image,
+                                const std::filesystem::path& directory);
+
+/// The runtime's behaviour under the scenario's knobs; kUnfit for a value that this build does not have.
+Result<sandbox::SandboxConfig> sandbox_config(const scenario::RuntimeKnobs& knobs, vmm::VmConfig vm);
+
+uffd::Prefetch prefetch_of(scenario::Prefetch prefetch);
+
+snapshot::StoreOptions store_options(const scenario::SnapshotKnobs& knobs);
+
+}  // namespace snaphammer::engine

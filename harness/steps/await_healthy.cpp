@@ -1,0 +1,27 @@
+// await_healthy: {within: 5s}
+#include "harness/engine/run_context.h"
+#include "harness/scenario/step.h"
+
+namespace snaphammer::steps {
+namespace {
+
+using scenario::Fields;
+
+struct AwaitHealthy {
+  Duration within = std::chrono::seconds(30);
+};
+
+void describe(Fields<AwaitHealthy>& fields) {
+  fields.add("within", &AwaitHealthy::within, "How long it may take.")
+      .between(std::chrono::milliseconds(1), std::chrono::hours(1));
+  fields.shorthand("within");
+}
+
+Async<void> execute(const AwaitHealthy& options, engine::RunContext& run) { return run.await_healthy(options.within); }
+
+const scenario::StepRegistration<AwaitHealthy> registration{
+    "await_healthy", "Waits until init is done, the health check passes and one exec has answered.",
+    "await_healthy: {within: 5s}"};
+
+}  // namespace
+}  // namespace snaphammer::steps

@@ -1,0 +1,24 @@
+// boot: {}
+#include "harness/engine/run_context.h"
+#include "harness/scenario/step.h"
+
+namespace snaphammer::steps {
+namespace {
+
+using scenario::Fields;
+
+struct Boot {
+  bool fresh = false;
+};
+
+void describe(Fields<Boot>& fields) {
+  fields.add("fresh", &Boot::fresh, "Boot from the kernel even when a base snapshot of this machine is cached.");
+}
+
+Async<void> execute(const Boot& options, engine::RunContext& run) { return run.boot(options.fresh); }
+
+const scenario::StepRegistration<Boot> registration{"boot", "Starts the guest and waits until it is healthy.",
+                                                    "boot: {}"};
+
+}  // namespace
+}  // namespace snaphammer::steps

@@ -1,0 +1,29 @@
+// check: all
+#include "harness/engine/run_context.h"
+#include "harness/scenario/step.h"
+#include "harness/steps/spaces.h"
+
+namespace snaphammer::steps {
+namespace {
+
+using scenario::Fields;
+
+struct Check {
+  std::string workload;  ///< A name, or "all": then oracles are asked too.
+};
+
+void describe(Fields<Check>& fields) {
+  fields.add("workload", &Check::workload, "A started workload; or all, which is every workload and every oracle.")
+      .required()
+      .refers_to(kWorkloads, "all");
+  fields.shorthand("workload");
+}
+
+Async<void> execute(const Check& options, engine::RunContext& run) {
+  return options.workload == "all" ? run.check_all() : run.check_workload(options.workload);
+}
+
+const scenario::StepRegistration<Check> registration{"check", "Asks for verdicts now.", "check: all"};
+
+}  // namespace
+}  // namespace snaphammer::steps

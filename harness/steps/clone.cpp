@@ -1,0 +1,24 @@
+// clone: {from: s1, count: 2}
+#include "harness/scenario/step.h"
+#include "harness/steps/spaces.h"
+
+namespace snaphammer::steps {
+namespace {
+
+using scenario::Fields;
+
+struct Clone {
+  std::string from;
+  unsigned count = 2;
+};
+
+void describe(Fields<Clone>& fields) {
+  fields.add("from", &Clone::from, "The snapshot.").required().refers_to(kSnapshots);
+  fields.add("count", &Clone::count, "How many guests.").between(1, 64);
+}
+
+const scenario::StepRegistration<Clone> registration{
+    "clone", "Starts several guests from one snapshot, side by side.", "clone: {from: s1, count: 2}"};
+
+}  // namespace
+}  // namespace snaphammer::steps

@@ -1,0 +1,22 @@
+// heal: slow
+#include "harness/scenario/step.h"
+#include "harness/steps/spaces.h"
+
+namespace snaphammer::steps {
+namespace {
+
+using scenario::Fields;
+
+struct Heal {
+  std::string fault;  ///< A name, or "all".
+};
+
+void describe(Fields<Heal>& fields) {
+  fields.add("fault", &Heal::fault, "An injected fault's `as`, or all.").required().releases(kFaults, "all");
+  fields.shorthand("fault");
+}
+
+const scenario::StepRegistration<Heal> registration{"heal", "Undoes an injected fault.", "heal: slow"};
+
+}  // namespace
+}  // namespace snaphammer::steps

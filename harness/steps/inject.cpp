@@ -1,0 +1,61 @@
+// inject: {fault: vsock.delay, as: slow, for: 2s, args: {by: 100ms}}
+#include "harness/scenario/kinds.h"
+#include "harness/scenario/step.h"
+#include "harness/steps/spaces.h"
+
+namespace snaphammer::steps {
+namespace {
+
+using scenario::Catalog;
+using scenario::FaultKind;
+using scenario::Fields;
+using scenario::Node;
+using scenario::PhaseKind;
+using scenario::Reader;
+
+/// A failpoint of the pause or restore sequence, and how many times it is passed first.
+struct AtFailpoint {
+  std::string phase;
+  std::uint64_t after = 0;
+};
+void describe(Fields<AtFailpoint>& fields) {
+  fields.add("phase", &AtFailpoint::phase, "A failpoint of the pause or restore sequence.")
+      .required()
+      .in_catalog(Catalog<PhaseKind>::lookup());
+  fields.add("after", &AtFailpoint::after, "How many times it is passed before the fault acts.");
+}
+
+struct Inject {
+  std::string fault;
+  std::string as;  ///< Empty: no `heal` can name it.
+  std::optional<Duration> duration;
+  nlohmann::json args;  ///< Of the fault, checked and with its defaults.
+  std::optional<AtFailpoint> when;
+};
+
+/// The fault says what its arguments are.
+void read_args(Inject& inject, Reader& reader, const Node& node) {
+  const FaultKind* kind = Catalog<FaultKind>::of().find(inject.fault);
+  if (kind == nullptr) return;  // Not in this build, which the field's own check has judged.
+  const Node* args = node.find("args");
+  const Reader::Within within(reader, "args");
+  inject.args = kind->args.read(reader, args ? *args : Node{});
+}
+
+void describe(Fields<Inject>& fields) {
+  fields.add("fault", &Inject::fault, "What is done.").required().in_catalog(Catalog<FaultKind>::lookup());
+  fields.add("as", &Inject::as, "What `heal` calls it.")
+      .matching("[A-Za-z0-9][A-Za-z0-9_-]*", "a name of letters, digits, - and _")
+      .declares(kFaults);
+  fields.add("for", &Inject::duration, "How long; without it, until `heal` or the run's end.")
+      .between(Duration(1), std::chrono::hours(24));
+  fields.add("args", &Inject::args, "Arguments; see `describe FAULT`.");
+  fields.add("when", &Inject::when, "Acts at this failpoint instead of at once.");
+  fields.rule(read_args);
+}
+
+const scenario::StepRegistration<Inject> registration{
+    "inject", "Does something to the world.", "inject: {fault: vsock.delay, as: slow, for: 2s, args: {by: 100ms}}"};
+
+}  // namespace
+}  // namespace snaphammer::steps

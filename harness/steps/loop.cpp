@@ -1,0 +1,49 @@
+// loop: {times: 20, steps: [...]}
+#include "harness/engine/run_context.h"
+#include "harness/scenario/step.h"
+
+namespace snaphammer::steps {
+namespace {
+
+using scenario::Fields;
+using scenario::Node;
+using scenario::Reader;
+using scenario::StepList;
+
+struct Loop {
+  std::optional<unsigned> times;     ///< Either this
+  std::optional<Duration> duration;  ///< or that.
+  StepList steps;
+};
+
+void describe(Fields<Loop>& fields) {
+  fields.add("times", &Loop::times, "How many rounds.").between(1, 1'000'000);
+  fields.add("for", &Loop::duration, "Rounds begin until this time has passed.")
+      .between(Duration(1), std::chrono::hours(24 * 7));
+  fields.add("steps", &Loop::steps, "One round.")
+      .required()
+      .check([](const StepList& steps, Reader& reader, const Node& node) {
+        if (steps.empty()) reader.expected(node, "at least one step");
+      });
+  fields.rule([](Loop& loop, Reader& reader, const Node& node) {
+    if (loop.times.has_value() == loop.duration.has_value()) {
+      reader.fail(node, "a loop has either `times` or `for`", "write `times: 20`, or `for: 1m`");
+    }
+  });
+}
+
+Async<void> execute(const Loop& options, engine::RunContext& run) {
+  const TimePoint end = SteadyClock::now() + options.duration.value_or(Duration(0));
+  for (unsigned round = 0; options.times ? round < *options.times : SteadyClock::now() < end; ++round) {
+    auto done = co_await run.run(options.steps);
+    if (!done) co_return std::move(done).error().in("round " + std::to_string(round + 1));
+  }
+  co_return Result<void>();
+}
+
+const scenario::StepRegistration<Loop> registration{
+    "loop", "Repeats steps.",
+    "loop: {times: 20, steps: [{snapshot: {id: s1}}, {restore: {from: s1}}, await_healthy]}"};
+
+}  // namespace
+}  // namespace snaphammer::steps

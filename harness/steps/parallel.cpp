@@ -1,0 +1,51 @@
+// parallel: [[...], [...]]
+#include "harness/engine/run_context.h"
+#include "harness/scenario/step.h"
+#include "lib/base/task_group.h"
+
+namespace snaphammer::steps {
+namespace {
+
+using scenario::Fields;
+using scenario::Node;
+using scenario::Reader;
+using scenario::StepList;
+
+struct Parallel {
+  std::vector<StepList> branches;
+};
+
+void describe(Fields<Parallel>& fields) {
+  fields.add("branches", &Parallel::branches, "Lists of steps that run at the same time.")
+      .required()
+      .check([](const std::vector<StepList>& branches, Reader& reader, const Node& node) {
+        if (branches.size() < 2) reader.expected(node, "at least two lists of steps");
+        for (std::size_t i = 0; i < branches.size(); ++i) {
+          if (branches[i].empty()) reader.expected(node.items[i], "at least one step");
+        }
+      });
+  fields.shorthand("branches");
+}
+
+Awaitable<void> run_branch(engine::RunContext& run, const StepList& steps, Result<void>& outcome) {
+  outcome = co_await run.run(steps);
+}
+
+// A branch that fails does not cut the others short: they end by themselves, each step within its own bounds.
+Async<void> execute(const Parallel& options, engine::RunContext& run) {
+  std::vector<Result<void>> outcomes(options.branches.size());
+  TaskGroup tasks(co_await asio::this_coro::executor);
+  for (std::size_t i = 0; i < outcomes.size(); ++i) tasks.spawn(run_branch(run, options.branches[i], outcomes[i]));
+  co_await tasks.wait_idle();
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    if (!outcomes[i]) co_return std::move(outcomes[i]).error().in("branch " + std::to_string(i + 1));
+  }
+  co_return Result<void>();
+}
+
+const scenario::StepRegistration<Parallel> registration{
+    "parallel", "Runs lists of steps at the same time, and waits for all.",
+    "parallel: [[{snapshot: {id: s1}}], [{exec_stress: {parallel: 10}}]]"};
+
+}  // namespace
+}  // namespace snaphammer::steps

@@ -1,0 +1,15 @@
+// quiesce: {}
+#include "harness/scenario/step.h"
+
+namespace snaphammer::steps {
+namespace {
+
+using scenario::Fields;
+
+struct Quiesce {};
+void describe(Fields<Quiesce>&) {}
+
+const scenario::StepRegistration<Quiesce> registration{"quiesce", "Quiesces the guest as a pause would, without pausing it.", "quiesce: {}"};
+
+}  // namespace
+}  // namespace snaphammer::steps

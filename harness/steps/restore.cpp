@@ -1,0 +1,47 @@
+// restore: {from: s1}
+#include "harness/engine/run_context.h"
+#include "harness/engine/runtime_binding.h"
+#include "harness/scenario/knobs.h"
+#include "harness/scenario/step.h"
+#include "harness/steps/spaces.h"
+
+namespace snaphammer::steps {
+namespace {
+
+using scenario::Fields;
+using scenario::Node;
+using scenario::Prefetch;
+using scenario::Reader;
+
+struct Restore {
+  std::string from;                  ///< Never empty after reading.
+  std::optional<Prefetch> prefetch;  ///< Overrides runtime.uffd.prefetch for this restore.
+  bool resume = true;
+};
+
+void describe(Fields<Restore>& fields) {
+  fields.add("from", &Restore::from, "The snapshot; without it, the one before this step.").refers_to(kSnapshots);
+  fields.add("prefetch", &Restore::prefetch, "Instead of runtime.uffd.prefetch, for this restore.");
+  fields.add("resume", &Restore::resume, "Whether the guest runs at once; otherwise a `resume` step lets it.");
+  fields.rule([](Restore& restore, Reader& reader, const Node& node) {
+    if (node.find("from") != nullptr) return;
+    const std::vector<std::string> snapshots = reader.declared(kSnapshots);
+    if (snapshots.empty()) {
+      reader.fail(node, "no earlier step makes a snapshot to restore", "add `- snapshot: {id: s1}` before it");
+      return;
+    }
+    restore.from = snapshots.back();
+  });
+}
+
+Async<void> execute(const Restore& options, engine::RunContext& run) {
+  std::optional<uffd::Prefetch> prefetch;
+  if (options.prefetch) prefetch = engine::prefetch_of(*options.prefetch);
+  return run.restore(options.from, {.prefetch = prefetch, .resume = options.resume});
+}
+
+const scenario::StepRegistration<Restore> registration{
+    "restore", "Ends the present guest and starts a snapshot of it instead.", "restore: {from: s1, prefetch: off}"};
+
+}  // namespace
+}  // namespace snaphammer::steps

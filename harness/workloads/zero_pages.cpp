@@ -1,0 +1,28 @@
+#include "harness/scenario/kinds.h"
+
+namespace snaphammer::workloads {
+namespace {
+
+using scenario::Fields;
+
+struct ZeroPages {
+  ByteCount resident = 64_MiB;
+  std::optional<std::uint64_t> seed;
+  Duration hold = std::chrono::seconds(4);
+  Duration settle = std::chrono::seconds(3);
+};
+void describe(Fields<ZeroPages>& fields) {
+  fields.size("resident", &ZeroPages::resident, "Memory that is mapped, filled and checked in each round.")
+      .between(kPageSize, 1024_GiB);
+  fields.add("seed", &ZeroPages::seed, "Of the bytes; without it, the run's.");
+  fields.add("hold", &ZeroPages::hold, "How long a round keeps its memory before it verifies and unmaps it.");
+  fields.add("settle", &ZeroPages::settle,
+             "How long it waits after unmapping: time for the guest to give the memory back to the host.");
+}
+
+const scenario::Registration<scenario::WorkloadKind> kRegistration{
+    {"zero-pages", "Maps memory, expects fresh pages to be zero, fills them, and later verifies every byte.",
+     "start: {workload: zero-pages, as: zp, args: {resident: 150MiB}}", scenario::args_of<ZeroPages>()}};
+
+}  // namespace
+}  // namespace snaphammer::workloads

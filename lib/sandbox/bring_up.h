@@ -1,0 +1,52 @@
+// BringUp: takes a guest whose vCPUs run to healthy: output connection, init, health check, first exec.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lib/agent/protocol.h"
+#include "lib/base/async.h"
+#include "lib/sandbox/incarnation.h"
+#include "lib/sandbox/sequence.h"
+
+namespace snaphammer::sandbox {
+
+struct BringUpOptions {
+  Duration budget_ready{};
+  Duration budget_init{};
+  agent::InitRequest init;  ///< The wall clock is filled in when it is sent.
+};
+
+/// Runs by itself from start() on, at most for the budgets. All waiters get the same outcome. Must not be destroyed
+/// before wait() has returned to somebody; ending the incarnation ends it.
+class BringUp {
+ public:
+  BringUp(const asio::any_io_executor& executor, Incarnation& incarnation, BringUpOptions options);
+
+  void start();
+  bool done() const { return done_.is_set(); }
+  bool healthy() const { return done() && outcome_.result.has_value(); }
+  /// Returns the outcome once there is one.
+  Async<void> wait();
+  /// Of the phases so far.
+  const std::vector<PhaseTiming>& timings() const { return outcome_.timings; }
+  /// When the last phase ended.
+  TimePoint ended_at() const { return ended_at_; }
+
+ private:
+  Awaitable<void> run();
+  Async<void> ready();
+  Async<void> init();
+  Async<void> health();
+  Async<void> first_exec();
+
+  asio::any_io_executor executor_;
+  Incarnation& incarnation_;
+  BringUpOptions options_;
+  Event done_;
+  SequenceOutcome outcome_;
+  TimePoint ended_at_;
+};
+
+}  // namespace snaphammer::sandbox

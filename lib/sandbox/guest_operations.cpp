@@ -1,0 +1,45 @@
+// What a Sandbox asks of the agent in its guest.
+#include "lib/sandbox/sandbox.h"
+
+namespace snaphammer::sandbox {
+
+template <class T, class Call>
+Async<T> Sandbox::on_guest(std::string operation, Call call) {
+  // A guest that is being restored will answer in a moment; one that is being paused must not be disturbed.
+  CO_SNAP_TRY(admit(operation, {State::kStarting, State::kRunning}));
+  auto healthy = co_await bring_up_->wait();
+  if (!healthy) co_return std::move(healthy).error().in(operation);
+  CO_SNAP_TRY(admit(operation, {State::kRunning}));
+  auto answer = co_await incarnation_->unless_failed(call(incarnation_->client()));
+  if (!answer) co_return std::move(answer).error().in(operation);
+  co_return answer;
+}
+
+Async<agent::ExecResult> Sandbox::exec(agent::ExecRequest request) {
+  if (request.id.empty()) request.id = "exec-" + std::to_string(++execs_);
+  return on_guest<agent::ExecResult>(
+      "exec", [request = std::move(request)](agent::Client& client) { return client.exec(request); });
+}
+
+Async<agent::HealthReport> Sandbox::health() {
+  return on_guest<agent::HealthReport>("health", [](agent::Client& client) { return client.health(); });
+}
+
+Async<agent::WorkloadInfo> Sandbox::start_workload(agent::StartWorkload request) {
+  return on_guest<agent::WorkloadInfo>("start " + request.as,
+                                       [request](agent::Client& client) { return client.start_workload(request); });
+}
+
+Async<agent::CheckReport> Sandbox::check_workload(std::string as, Duration timeout,
+                                                  agent::Client::OnFinding on_finding) {
+  return on_guest<agent::CheckReport>("check " + as, [as, timeout, on_finding](agent::Client& client) {
+    return client.check_workload(as, timeout, on_finding);
+  });
+}
+
+Async<agent::WorkloadInfo> Sandbox::stop_workload(std::string as, Duration timeout) {
+  return on_guest<agent::WorkloadInfo>(
+      "stop " + as, [as, timeout](agent::Client& client) { return client.stop_workload(as, timeout); });
+}
+
+}  // namespace snaphammer::sandbox

@@ -1,0 +1,90 @@
+#include "lib/sandbox/incarnation.h"
+
+#include <signal.h>
+
+#include <boost/asio/post.hpp>
+#include <utility>
+
+#include "lib/base/log.h"
+
+namespace snaphammer::sandbox {
+
+Incarnation::Incarnation(asio::any_io_executor executor, vmm::Backend& backend)
+    : executor_(std::move(executor)),
+      backend_(backend),
+      self_(std::make_shared<Incarnation*>(this)),
+      failed_(executor_),
+      handed_off_(executor_),
+      tasks_(executor_) {}
+
+Incarnation::~Incarnation() { *self_ = nullptr; }
+
+Result<void> Incarnation::start_page_server(uffd::PageServerOptions options) {
+  options.on_event = [executor = executor_, self = self_](const uffd::ServerEvent& event) {
+    asio::post(executor, [self, event] {
+      if (*self != nullptr) (*self)->on_page_server(event);
+    });
+  };
+  SNAP_ASSIGN(page_server_, uffd::PageServer::start(std::move(options)));
+  return {};
+}
+
+void Incarnation::on_page_server(const uffd::ServerEvent& event) {
+  switch (event.kind) {
+    case uffd::ServerEvent::Kind::kHandedOff:
+      handed_off_.set();
+      break;
+    case uffd::ServerEvent::Kind::kFailed:
+    case uffd::ServerEvent::Kind::kPageFailed:
+      fail(Failure::Kind::kPageServer, event.error->in("page server"));
+      break;
+    case uffd::ServerEvent::Kind::kPrefetched:
+    case uffd::ServerEvent::Kind::kVmGone:  // The VMM's end is reported by who watches it, with its cause.
+    case uffd::ServerEvent::Kind::kStopped:
+      break;
+  }
+}
+
+Async<void> Incarnation::start_vmm(vmm::VmConfig config, vmm::VmPlacement placement) {
+  CO_SNAP_ASSIGN(vm_, co_await backend_.start(std::move(config), std::move(placement)));
+  tasks_.spawn(watch_vmm());
+  co_return Result<void>();
+}
+
+Awaitable<void> Incarnation::watch_vmm() {
+  auto end = co_await vm_->wait_ended();
+  if (end) {
+    fail(Failure::Kind::kVmm, Error(ErrorKind::kGone, "the VMM " + end->describe()));
+  } else {
+    fail(Failure::Kind::kVmm, end.error().in("watch the VMM"));
+  }
+}
+
+Async<void> Incarnation::wait_handed_off() { return handed_off_.wait(); }
+
+Result<void> Incarnation::open_door(const std::filesystem::path& path, agent::OutputListener::OnLine on_line) {
+  vsock::HostOptions options;
+  options.packets = vm_->take_vsock_packets();
+  options.path = path;
+  SNAP_ASSIGN(vsock_, vsock::Host::start(executor_, std::move(options)));
+  SNAP_ASSIGN(output_, agent::OutputListener::listen(executor_, path, std::move(on_line)));
+  client_ = std::make_unique<agent::Client>(executor_, path);
+  return {};
+}
+
+void Incarnation::fail(Failure::Kind kind, Error error) {
+  if (failure_) return;
+  if (kind != Failure::Kind::kEnded) log_warning("sandbox", "{}", error.describe());
+  failure_ = Failure{kind, std::move(error)};
+  failed_.set();
+}
+
+Awaitable<void> Incarnation::end() {
+  fail(Failure::Kind::kEnded, Error(ErrorKind::kGone, "the guest was ended"));
+  if (vm_) static_cast<void>(vm_->signal(SIGKILL));  // Fails only when it has ended already.
+  co_await tasks_.wait_idle();
+  if (vsock_) vsock_->stop();
+  if (page_server_) page_server_->stop();
+}
+
+}  // namespace snaphammer::sandbox

@@ -1,0 +1,100 @@
+// Incarnation: one VMM process with everything that serves it: page server, vsock door, the agent's client.
+// A restore ends one and begins the next.
+//
+//   Incarnation vm(executor, backend);
+//   SNAP_TRY(vm.start_page_server(std::move(options)));                      // for a restore
+//   CO_SNAP_TRY(co_await vm.start_vmm(config, placement));
+//   SNAP_TRY(vm.open_door(path, on_line));
+//   CO_SNAP_TRY(co_await vm.unless_failed(vm.client().health()));            // fails at once when the VMM ends
+//   co_await vm.end();                                                       // always, before it is destroyed
+//
+// One io_context thread. The page server's own threads report here by posting to it.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "lib/agent/client.h"
+#include "lib/agent/output_listener.h"
+#include "lib/base/async.h"
+#include "lib/base/task_group.h"
+#include "lib/uffd/page_server.h"
+#include "lib/vmm/vm.h"
+#include "lib/vsock/host.h"
+
+namespace snaphammer::sandbox {
+
+/// Why an incarnation cannot go on.
+struct Failure {
+  enum class Kind {
+    kEnded,       ///< end() was called.
+    kVmm,         ///< The VMM process ended by itself.
+    kPageServer,  ///< Nobody serves its memory any more.
+  };
+  Kind kind;
+  Error error;
+};
+
+class Incarnation {
+ public:
+  Incarnation(asio::any_io_executor executor, vmm::Backend& backend);
+  ~Incarnation();
+  Incarnation(const Incarnation&) = delete;
+  Incarnation& operator=(const Incarnation&) = delete;
+
+  /// Listens for the hand-off of the VMM that is started next. `options.on_event` is this class's own.
+  Result<void> start_page_server(uffd::PageServerOptions options);
+  Async<void> start_vmm(vmm::VmConfig config, vmm::VmPlacement placement);
+  /// Returns when the page server has accepted the VMM's memory.
+  Async<void> wait_handed_off();
+  /// Opens the hybrid vsock door at `path` and listens for the agent's output.
+  Result<void> open_door(const std::filesystem::path& path, agent::OutputListener::OnLine on_line);
+
+  /// Each only after the call that makes it.
+  vmm::Vm& vm() { return *vm_; }
+  bool has_vm() const { return vm_ != nullptr; }
+  uffd::PageServer* page_server() { return page_server_.get(); }
+  vsock::Host& vsock() { return *vsock_; }
+  agent::Client& client() { return *client_; }
+  agent::OutputListener& output() { return *output_; }
+
+  /// Set once this incarnation cannot go on.
+  const std::optional<Failure>& failure() const { return failure_; }
+
+  /// Awaits `operation`; cancels it and returns the failure's error when this incarnation fails first.
+  template <class T>
+  Async<T> unless_failed(Async<T> operation) {
+    using namespace asio::experimental::awaitable_operators;  // NOLINT: the documented way to get operator||
+    if (failure_) co_return failure_->error;
+    const TaskGroup::Membership under_way = tasks_.enter();
+    auto outcome = co_await (without_exceptions("guest operation", std::move(operation)) || failed_.wait());
+    if (outcome.index() == 0) co_return std::get<0>(std::move(outcome));
+    if (failure_) co_return failure_->error;
+    co_return Error(ErrorKind::kCancelled, "guest operation: cancelled");
+  }
+
+  /// Kills the VMM, fails what is under way, and returns when all of it has ended. Idempotent.
+  Awaitable<void> end();
+
+ private:
+  void fail(Failure::Kind kind, Error error);
+  void on_page_server(const uffd::ServerEvent& event);
+  Awaitable<void> watch_vmm();
+
+  asio::any_io_executor executor_;
+  vmm::Backend& backend_;
+  std::shared_ptr<Incarnation*> self_;  // Null inside once this is gone: what the page server posts may come late.
+  std::optional<Failure> failure_;
+  Event failed_;
+  Event handed_off_;
+  TaskGroup tasks_;
+  // In the order of their making; destroyed in the reverse one, the VMM before who serves its memory.
+  std::unique_ptr<uffd::PageServer> page_server_;
+  std::unique_ptr<vmm::Vm> vm_;
+  std::unique_ptr<vsock::Host> vsock_;
+  std::unique_ptr<agent::OutputListener> output_;
+  std::unique_ptr<agent::Client> client_;
+};
+
+}  // namespace snaphammer::sandbox

@@ -1,0 +1,100 @@
+// The pause sequence: from a running guest to a published snapshot, and back to a running guest.
+#include <utility>
+
+#include "lib/base/blocking.h"
+#include "lib/sandbox/sandbox.h"
+
+namespace snaphammer::sandbox {
+namespace {
+
+using namespace std::chrono_literals;
+
+const PhaseId kFreeze("pause", "freeze");
+const PhaseId kDrain("pause", "drain-page-server");
+const PhaseId kSaveState("pause", "save-state");
+const PhaseId kStoreMemory("pause", "store-memory");
+const PhaseId kThaw("pause", "thaw");
+const PhaseId kPublish("pause", "publish");
+
+constexpr Duration kMonitorDeadline = 10s;
+constexpr Duration kStorageDeadline = 120s;  // For what depends on a disk.
+
+}  // namespace
+
+Async<PauseReport> Sandbox::snapshot(const snapshot::SnapshotStore& store, SnapshotOptions options) {
+  CO_SNAP_TRY(admit("snapshot", {State::kStarting, State::kRunning, State::kPaused}));
+  if (state() != State::kPaused) CO_SNAP_TRY(co_await bring_up_->wait());
+  const bool was_paused = state() == State::kPaused;
+  CO_SNAP_ASSIGN(snapshot::SnapshotWriter writer, store.begin(options.id, options.metadata));
+
+  state_ = State::kPausing;
+  PauseReport report{.snapshot = options.id, .downtime = {}, .phases = {}, .bytes = 0};
+  TimePoint frozen_at{};
+  const auto thaw = [this, &report, &frozen_at]() -> Async<void> {
+    CO_SNAP_TRY(co_await incarnation_->vm().resume());
+    report.downtime = SteadyClock::now() - frozen_at;
+    co_return Result<void>();
+  };
+
+  Sequence sequence("snapshot " + options.id);
+  if (!was_paused) {
+    sequence.add(
+        kFreeze, kMonitorDeadline,
+        [this, &frozen_at] {
+          frozen_at = SteadyClock::now();
+          return incarnation_->vm().pause();
+        },
+        thaw);
+  }
+  sequence.add(kDrain, kMonitorDeadline, [this] { return drain_page_server(); });
+  sequence.add(kSaveState, kMonitorDeadline,
+               [this, &writer] { return incarnation_->vm().save_state(writer.vmstate_path()); });
+  sequence.add(kStoreMemory, kStorageDeadline, [this, &writer, &options] { return write_memory(writer, options.parent); });
+  // vCPUs run again while the disk is being waited for: what was copied cannot change any more.
+  if (!was_paused && options.resume) sequence.add(kThaw, kMonitorDeadline, thaw);
+  const auto publish = [&writer] { return writer.publish(); };
+  sequence.add(kPublish, kStorageDeadline, [this, &publish, &report]() -> Async<void> {
+    CO_SNAP_ASSIGN(const snapshot::Manifest manifest, co_await run_blocking(pool_, publish));
+    report.bytes = manifest.memory_stored;
+    co_return Result<void>();
+  });
+
+  SequenceOutcome outcome = co_await sequence.run(config_.on_pause_abort);
+  report.phases = std::move(outcome.timings);
+  if (!outcome.result) {
+    if (!outcome.service_restored && config_.on_pause_abort == OnAbort::kUndo) {
+      co_await end();  // Nobody knows what state the guest is in: better none than a wrong one.
+      co_return std::move(outcome.result).error().in("the guest could not be brought back and was ended");
+    }
+    state_ = was_paused || !outcome.service_restored ? State::kPaused : State::kRunning;
+    co_return std::move(outcome.result).error();
+  }
+  if (!options.resume && !was_paused) report.downtime = SteadyClock::now() - frozen_at;
+  state_ = was_paused || !options.resume ? State::kPaused : State::kRunning;
+  co_return report;
+}
+
+Async<void> Sandbox::drain_page_server() {
+  uffd::PageServer* const server = incarnation_->page_server();
+  if (server == nullptr) return completed(Result<void>());
+  return run_blocking(pool_, [server] { return server->drain(kMonitorDeadline); });
+}
+
+Async<void> Sandbox::write_memory(snapshot::SnapshotWriter& writer, std::string parent) {
+  return run_blocking(pool_, [&writer, image = memory_image(), parent = std::move(parent)] {
+    return parent.empty() ? writer.write_full(image) : writer.write_diff(image, parent);
+  });
+}
+
+snapshot::MemoryImage Sandbox::memory_image() {
+  const vmm::GuestRam ram = incarnation_->vm().ram();
+  snapshot::MemoryImage image{.ram_fd = ram.fd, .size = ram.size};
+  if (incarnation_->page_server() == nullptr) return image;
+  image.base = restored_from_->memory;
+  for (const uffd::StateRun& run : incarnation_->page_server()->page_states()) {
+    if (run.state == uffd::PageState::kMissing) image.untouched.push_back({run.extent.offset, run.extent.length});
+  }
+  return image;
+}
+
+}  // namespace snaphammer::sandbox

@@ -1,0 +1,215 @@
+#include "lib/sandbox/sandbox.h"
+
+#include <fmt/format.h>
+#include <sys/random.h>
+
+#include <algorithm>
+
+#include "lib/sandbox/snapshot_page_source.h"
+#include "lib/sandbox/transport_reset.h"
+
+namespace snaphammer::sandbox {
+namespace {
+
+using namespace std::chrono_literals;
+
+const PhaseId kBootVmm("boot", "vmm");
+const PhaseId kBootDoor("boot", "door");
+const PhaseId kBootResume("boot", "resume");
+
+const PhaseId kEndPrevious("restore", "end-previous");
+const PhaseId kPageServer("restore", "page-server");
+const PhaseId kVmm("restore", "vmm");
+const PhaseId kHandOff("restore", "hand-off");
+const PhaseId kDoor("restore", "door");
+const PhaseId kLoad("restore", "load");
+const PhaseId kResume("restore", "resume");
+
+constexpr Duration kVmmDeadline = 20s;
+constexpr Duration kMonitorDeadline = 10s;  // For what a VMM does in milliseconds.
+constexpr Duration kBootBudget = 120s;      // From the first instruction to the agent, under emulation.
+constexpr std::size_t kEntropyBytes = 64;
+
+std::string random_bytes(std::size_t count) {
+  std::string bytes(count, '\0');
+  for (std::size_t done = 0; done < count;) {
+    const ssize_t n = ::getrandom(bytes.data() + done, count - done, 0);
+    if (n > 0) done += static_cast<std::size_t>(n);
+  }
+  return bytes;
+}
+
+std::string new_generation() {
+  std::string text;
+  for (const char byte : random_bytes(8)) text += fmt::format("{:02x}", static_cast<unsigned char>(byte));
+  return text;
+}
+
+}  // namespace
+
+std::string_view name_of(State state) {
+  switch (state) {
+    case State::kNone: return "not started";
+    case State::kStarting: return "starting";
+    case State::kRunning: return "running";
+    case State::kPausing: return "pausing";
+    case State::kPaused: return "paused";
+    case State::kUnhealthy: return "unhealthy";
+    case State::kEnded: return "ended";
+  }
+  return "ended";
+}
+
+Sandbox::Sandbox(asio::any_io_executor executor, vmm::Backend& backend, SandboxConfig config, SandboxPaths paths)
+    : executor_(std::move(executor)),
+      backend_(backend),
+      config_(std::move(config)),
+      paths_(std::move(paths)),
+      output_log_(paths_.output_log(), std::ios::app) {}
+
+Sandbox::~Sandbox() = default;
+
+State Sandbox::state() const {
+  if (state_ != State::kStarting || bring_up_ == nullptr || !bring_up_->done()) return state_;
+  return bring_up_->healthy() ? State::kRunning : State::kUnhealthy;
+}
+
+Result<void> Sandbox::admit(std::string_view operation, std::initializer_list<State> allowed) const {
+  if (std::find(allowed.begin(), allowed.end(), state()) != allowed.end()) return {};
+  return Error(ErrorKind::kUnavailable, fmt::format("{}: refused, the guest is {}", operation, name_of(state())));
+}
+
+Async<void> Sandbox::boot() {
+  CO_SNAP_TRY(admit("boot", {State::kNone, State::kEnded}));
+  state_ = State::kStarting;
+  begin_incarnation();
+  Sequence sequence("boot");
+  sequence.add(kBootVmm, kVmmDeadline, [this] { return start_vmm(/*hand_off=*/false); });
+  sequence.add(kBootDoor, kMonitorDeadline, [this] { return completed(open_door()); });
+  sequence.add(kBootResume, kMonitorDeadline, [this] { return incarnation_->vm().resume(); });
+  const SequenceOutcome outcome = co_await sequence.run(OnAbort::kAbandon);
+  if (!outcome.result) {
+    co_await end();
+    co_return outcome.result;
+  }
+  start_bring_up(kBootBudget);
+  auto healthy = co_await bring_up_->wait();
+  co_return healthy;
+}
+
+Async<void> Sandbox::restore(const snapshot::Snapshot& from, bool let_run) {
+  CO_SNAP_TRY(admit("restore", {State::kNone, State::kStarting, State::kRunning, State::kPaused, State::kUnhealthy,
+                                State::kEnded}));
+  restore_requested_ = SteadyClock::now();
+  state_ = State::kStarting;
+  Sequence sequence("restore " + from.manifest.id);
+  sequence.add(kEndPrevious, kVmmDeadline, [this]() -> Async<void> {
+    co_await end_incarnation();
+    begin_incarnation();
+    co_return Result<void>();
+  });
+  sequence.add(kPageServer, kMonitorDeadline, [this, &from] { return completed(start_page_server(from)); });
+  sequence.add(kVmm, kVmmDeadline, [this] { return start_vmm(/*hand_off=*/true); });
+  sequence.add(kHandOff, kMonitorDeadline,
+               [this] { return incarnation_->unless_failed(incarnation_->wait_handed_off()); });
+  sequence.add(kDoor, kMonitorDeadline, [this] { return completed(open_door()); });
+  sequence.add(kLoad, kMonitorDeadline, [this, &from] { return incarnation_->vm().load(from.vmstate_path); });
+  if (let_run) sequence.add(kResume, kMonitorDeadline, [this] { return incarnation_->vm().resume(); });
+  SequenceOutcome outcome = co_await sequence.run(OnAbort::kAbandon);
+  if (!outcome.result) {
+    co_await end();
+    co_return outcome.result;
+  }
+  restored_from_ = from;
+  restore_report_ = {.from = from.manifest.id, .to_healthy = {}, .phases = std::move(outcome.timings)};
+  if (let_run) {
+    start_bring_up(config_.budget_ready);
+  } else {
+    state_ = State::kPaused;
+  }
+  co_return Result<void>();
+}
+
+Async<RestoreReport> Sandbox::await_healthy() {
+  CO_SNAP_TRY(admit("await_healthy", {State::kStarting, State::kRunning, State::kUnhealthy}));
+  CO_SNAP_TRY(co_await bring_up_->wait());
+  RestoreReport report = restore_report_;
+  report.phases.insert(report.phases.end(), bring_up_->timings().begin(), bring_up_->timings().end());
+  report.to_healthy = bring_up_->ended_at() - restore_requested_;
+  co_return report;
+}
+
+void Sandbox::begin_incarnation() { incarnation_ = std::make_unique<Incarnation>(executor_, backend_); }
+
+Awaitable<void> Sandbox::end_incarnation() {
+  if (incarnation_ == nullptr) co_return;
+  co_await incarnation_->end();
+  if (bring_up_ != nullptr) static_cast<void>(co_await bring_up_->wait());  // It has failed with the incarnation.
+  bring_up_.reset();
+  incarnation_.reset();
+  restored_from_.reset();
+}
+
+Awaitable<void> Sandbox::end() {
+  co_await end_incarnation();
+  state_ = State::kEnded;
+}
+
+Result<void> Sandbox::start_page_server(const snapshot::Snapshot& from) {
+  uffd::PageServerOptions options;
+  options.policy = config_.uffd;
+  options.socket = paths_.handoff();
+  options.source = std::make_shared<SnapshotPageSource>(from.memory);
+  for (const ByteCount page : from.working_set) options.working_set.push_back({page, kPageSize});
+  return incarnation_->start_page_server(std::move(options));
+}
+
+Async<void> Sandbox::start_vmm(bool hand_off) {
+  vmm::VmPlacement placement;
+  placement.directory = paths_.sockets;
+  placement.console_log = paths_.console_log();
+  placement.vmm_log = paths_.vmm_log();
+  if (hand_off) placement.memory_handoff = paths_.handoff();
+  return incarnation_->start_vmm(config_.vm, placement);
+}
+
+Result<void> Sandbox::open_door() {
+  SNAP_TRY(incarnation_->open_door(paths_.door(), [this](const agent::OutputLine& line) {
+    output_log_ << line.to_json().dump() << '\n';
+  }));
+  if (incarnation_->page_server() != nullptr) {
+    incarnation_->vsock().add_filter(std::make_shared<AwaitTransportReset>(agent::kOutputPort));
+  }
+  return {};
+}
+
+void Sandbox::start_bring_up(Duration budget_ready) {
+  BringUpOptions options{.budget_ready = budget_ready, .budget_init = config_.budget_init, .init = {}};
+  options.init.generation = new_generation();
+  options.init.identity.name = config_.name;
+  if (config_.reseed) options.init.entropy = random_bytes(kEntropyBytes);
+  bring_up_ = std::make_unique<BringUp>(executor_, *incarnation_, std::move(options));
+  bring_up_->start();
+}
+
+Async<void> Sandbox::pause() {
+  CO_SNAP_TRY(admit("pause", {State::kStarting, State::kRunning, State::kUnhealthy}));
+  CO_SNAP_TRY(co_await bring_up_->wait());
+  CO_SNAP_TRY(co_await with_deadline(kMonitorDeadline, "pause", incarnation_->vm().pause()));
+  state_ = State::kPaused;
+  co_return Result<void>();
+}
+
+Async<void> Sandbox::resume() {
+  CO_SNAP_TRY(admit("resume", {State::kPaused}));
+  CO_SNAP_TRY(co_await with_deadline(kMonitorDeadline, "resume", incarnation_->vm().resume()));
+  if (bring_up_ == nullptr) {  // Restored, and never run yet.
+    state_ = State::kStarting;
+    start_bring_up(config_.budget_ready);
+  } else {
+    state_ = State::kRunning;
+  }
+  co_return Result<void>();
+}
+
+}  // namespace snaphammer::sandbox

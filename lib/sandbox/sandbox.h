@@ -1,0 +1,163 @@
+// Sandbox: one guest's life, through any number of VMM processes.
+//
+//   Sandbox sandbox(executor, backend, config, paths);
+//   CO_SNAP_TRY(co_await sandbox.boot());                                          // from the kernel, to healthy
+//   CO_SNAP_ASSIGN(PauseReport pause, co_await sandbox.snapshot(store, {.id = "s1"}));
+//   CO_SNAP_ASSIGN(snapshot::Snapshot s1, store.load("s1"));
+//   CO_SNAP_TRY(co_await sandbox.restore(s1));                                     // vCPUs run when it returns
+//   CO_SNAP_ASSIGN(RestoreReport restore, co_await sandbox.await_healthy());       // init, health and one exec done
+//   CO_SNAP_ASSIGN(agent::ExecResult done, co_await sandbox.exec({.command = {"uname", "-r"}, .timeout = 5s}));
+//   co_await sandbox.end();                                                        // always, before it is destroyed
+//
+// All on one io_context thread, which must live as long as the VMMs; memory is copied on a thread pool of its own.
+// The state gates the operations: what does not fit the present one is refused at once with kUnavailable. When the VMM
+// or the page server ends by itself, everything under way fails at once and says how it ended.
+#pragma once
+
+#include <boost/asio/thread_pool.hpp>
+#include <filesystem>
+#include <fstream>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/agent/client.h"
+#include "lib/base/async.h"
+#include "lib/sandbox/bring_up.h"
+#include "lib/sandbox/incarnation.h"
+#include "lib/sandbox/sequence.h"
+#include "lib/snapshot/store.h"
+#include "lib/uffd/policy.h"
+#include "lib/vmm/vm.h"
+
+namespace snaphammer::sandbox {
+
+/// How this runtime behaves; each default is right.
+struct SandboxConfig {
+  vmm::VmConfig vm;
+  uffd::Policy uffd;
+  OnAbort on_pause_abort = OnAbort::kUndo;
+  Duration budget_ready = std::chrono::seconds(30);  ///< From resume to the guest's output connection.
+  Duration budget_init = std::chrono::seconds(30);   ///< For init, after that.
+  bool reseed = true;                                ///< Give the guest's kernel fresh entropy at init.
+  std::string name = "guest";                        ///< The guest's identity.
+};
+
+struct SandboxPaths {
+  std::filesystem::path sockets;  ///< Short and private.
+  std::filesystem::path logs;     ///< For console.log, vmm.log and output.jsonl.
+
+  std::filesystem::path console_log() const { return logs / "console.log"; }
+  std::filesystem::path vmm_log() const { return logs / "vmm.log"; }
+  std::filesystem::path output_log() const { return logs / "output.jsonl"; }
+  std::filesystem::path door() const { return sockets / "vsock"; }
+  std::filesystem::path handoff() const { return sockets / "uffd"; }
+};
+
+enum class State {
+  kNone,       ///< No guest.
+  kStarting,   ///< Booting, or being restored: becoming healthy.
+  kRunning,    ///< Healthy when it was last brought up.
+  kPausing,    ///< In the pause sequence.
+  kPaused,     ///< vCPUs stand still.
+  kUnhealthy,  ///< It runs, but did not become healthy.
+  kEnded,      ///< Killed, or in a state nobody knows after a failure.
+};
+std::string_view name_of(State state);
+
+struct SnapshotOptions {
+  std::string id;
+  bool resume = true;  ///< Let the source go on afterwards.
+  /// Store only what differs from this snapshot of the same store; empty: all of memory.
+  std::string parent = {};
+  nlohmann::json metadata = nlohmann::json::object();
+};
+
+struct PauseReport {
+  std::string snapshot;
+  Duration downtime{};  ///< How long the vCPUs stood still; to the end of the sequence when they stay so.
+  std::vector<PhaseTiming> phases;
+  ByteCount bytes = 0;  ///< Of memory, stored.
+};
+
+struct RestoreReport {
+  std::string from;
+  Duration to_healthy{};  ///< From the request to the first exec that answered.
+  std::vector<PhaseTiming> phases;
+};
+
+class Sandbox {
+ public:
+  Sandbox(asio::any_io_executor executor, vmm::Backend& backend, SandboxConfig config, SandboxPaths paths);
+  ~Sandbox();
+  Sandbox(const Sandbox&) = delete;
+  Sandbox& operator=(const Sandbox&) = delete;
+
+  /// Boots the guest from its kernel and returns when it is healthy.
+  Async<void> boot();
+  /// Ends the present guest, if any, and restores `from`. Returns when its vCPUs run; it becomes healthy by itself,
+  /// which await_healthy() and every operation on the guest wait for. With `let_run` false it stays paused.
+  Async<void> restore(const snapshot::Snapshot& from, bool let_run = true);
+  /// For the restores that follow.
+  void set_prefetch(uffd::Prefetch prefetch) { config_.uffd.prefetch = prefetch; }
+  /// How the latest restore went; an error when the guest did not become healthy within its budgets.
+  Async<RestoreReport> await_healthy();
+  /// The pause sequence: freezes the guest, stores it, lets it go on.
+  Async<PauseReport> snapshot(const snapshot::SnapshotStore& store, SnapshotOptions options);
+
+  /// A command in the guest. An empty id is replaced by a new one.
+  Async<agent::ExecResult> exec(agent::ExecRequest request);
+  Async<agent::HealthReport> health();
+  Async<agent::WorkloadInfo> start_workload(agent::StartWorkload request);
+  Async<agent::CheckReport> check_workload(std::string as, Duration timeout, agent::Client::OnFinding on_finding);
+  Async<agent::WorkloadInfo> stop_workload(std::string as, Duration timeout);
+
+  /// Kills the guest and returns when nothing of it is left. Idempotent.
+  Awaitable<void> end();
+
+  /// Stops the vCPUs where they are, and lets them go on: for scenarios that want just that.
+  Async<void> pause();
+  Async<void> resume();
+
+  State state() const;
+  /// The VMM and its page server, for oracles and faults; null without a guest.
+  Incarnation* incarnation() { return incarnation_.get(); }
+  const SandboxPaths& paths() const { return paths_; }
+
+ private:
+  /// Refuses `operation` unless the state is one of `allowed`.
+  Result<void> admit(std::string_view operation, std::initializer_list<State> allowed) const;
+  void begin_incarnation();
+  Awaitable<void> end_incarnation();
+  Result<void> start_page_server(const snapshot::Snapshot& from);
+  Async<void> start_vmm(bool hand_off);
+  Result<void> open_door();
+  void start_bring_up(Duration budget_ready);
+
+  Async<void> drain_page_server();
+  Async<void> write_memory(snapshot::SnapshotWriter& writer, std::string parent);
+  snapshot::MemoryImage memory_image();
+
+  /// Waits until the guest is healthy, then makes `call` unless the guest fails first.
+  template <class T, class Call>
+  Async<T> on_guest(std::string operation, Call call);
+
+  asio::any_io_executor executor_;
+  vmm::Backend& backend_;
+  SandboxConfig config_;
+  SandboxPaths paths_;
+  asio::thread_pool pool_{1};
+  std::ofstream output_log_;
+
+  State state_ = State::kNone;
+  std::unique_ptr<Incarnation> incarnation_;
+  std::unique_ptr<BringUp> bring_up_;
+  std::optional<snapshot::Snapshot> restored_from_;
+  RestoreReport restore_report_;  ///< Of the restore under way; complete when bring_up_ is done.
+  TimePoint restore_requested_;
+  std::uint64_t execs_ = 0;       ///< For ids of commands.
+};
+
+}  // namespace snaphammer::sandbox
