@@ -1,7 +1,6 @@
 #include "lib/snapshot/memory_writer.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include <sys/mman.h>
 
@@ -10,16 +9,8 @@
 namespace snaphammer::snapshot {
 namespace {
 
-// Small enough that a chunk is still in the CPU's cache when it is written after its checksums were taken.
-constexpr std::size_t kChunk = 256_KiB;
-
-bool is_zero(std::span<const std::byte> page) {
-  // Equal to itself shifted by a word, and that word is zero.
-  constexpr std::size_t kWord = sizeof(std::uint64_t);
-  std::uint64_t first = 0;
-  std::memcpy(&first, page.data(), kWord);
-  return first == 0 && std::memcmp(page.data(), page.data() + kWord, page.size() - kWord) == 0;
-}
+// Large enough to be worth dividing among threads, small enough to be in the cache still when it is written.
+constexpr std::size_t kChunk = 8_MiB;
 
 }  // namespace
 
@@ -57,7 +48,6 @@ Result<void> MemoryWriter::write_untouched(const MemoryImage& image, const Exten
     unchanged(range.length);
     return {};
   }
-  std::vector<std::byte> scratch(kChunk);
   std::size_t index = base.map().find_run(range.offset);
   for (ByteCount at = range.offset; at < range.end();) {
     const Run& run = base.map().runs[index];
@@ -68,7 +58,8 @@ Result<void> MemoryWriter::write_untouched(const MemoryImage& image, const Exten
     }
     while (at < end) {
       const std::size_t length = std::min<ByteCount>(kChunk, end - at);
-      SNAP_ASSIGN(const auto bytes, base.read_checked(at, length, scratch));
+      // Inside one run, so it is a view, and nothing is to be gathered.
+      SNAP_ASSIGN(const auto bytes, base.read_checked(at, length, {}));
       SNAP_TRY(data(bytes));
       at += length;
     }
@@ -88,37 +79,32 @@ Result<void> MemoryWriter::data(std::span<const std::byte> bytes) {
     const auto chunk = bytes.first(std::min(bytes.size(), kChunk));
     bytes = bytes.subspan(chunk.size());
     const ByteCount offset = builder_.position();
-    checksums_.clear();
-    Verdict verdict{};
-    std::size_t begin = 0;
-    for (std::size_t at = 0; at < chunk.size(); at += kPageSize) {
-      Checksum checksum;
-      const Verdict next = judge(offset + at, chunk.subspan(at, kPageSize), checksum);
-      if (at > begin && next != verdict) {
-        SNAP_TRY(append(verdict, chunk.subspan(begin, at - begin)));
-        begin = at;
-      }
-      verdict = next;
-      if (verdict == Verdict::kStored) checksums_.push_back(checksum);
+    summarize(chunk, pages_);
+    for (std::size_t begin = 0, end = 0; begin < pages_.size(); begin = end) {
+      const Verdict verdict = judge(offset + begin * kPageSize, pages_[begin]);
+      do {
+        ++end;
+      } while (end < pages_.size() && judge(offset + end * kPageSize, pages_[end]) == verdict);
+      SNAP_TRY(append(verdict, chunk.subspan(begin * kPageSize, (end - begin) * kPageSize),
+                      std::span(pages_).subspan(begin, end - begin)));
     }
-    SNAP_TRY(append(verdict, chunk.subspan(begin)));
   }
   return {};
 }
 
-MemoryWriter::Verdict MemoryWriter::judge(ByteCount offset, std::span<const std::byte> page, Checksum& checksum) {
-  if (is_zero(page)) return Verdict::kZeros;
-  checksum = checksum_of(page);
+MemoryWriter::Verdict MemoryWriter::judge(ByteCount offset, const PageSummary& page) {
+  if (page.zeros) return Verdict::kZeros;
   if (!parent_) return Verdict::kStored;
   const std::vector<Run>& runs = parent_->map().runs;
   while (runs[parent_run_].end() <= offset) ++parent_run_;
   const Run& run = runs[parent_run_];
   if (run.zeros()) return Verdict::kStored;
-  const bool same = parent_->block_checksum(run, run.storage + (offset - run.offset)) == checksum;
+  const bool same = parent_->block_checksum(run, run.storage + (offset - run.offset)) == page.checksum;
   return same ? Verdict::kUnchanged : Verdict::kStored;
 }
 
-Result<void> MemoryWriter::append(Verdict verdict, std::span<const std::byte> bytes) {
+Result<void> MemoryWriter::append(Verdict verdict, std::span<const std::byte> bytes,
+                                  std::span<const PageSummary> pages) {
   switch (verdict) {
     case Verdict::kZeros:
       zeros(bytes.size());
@@ -131,8 +117,9 @@ Result<void> MemoryWriter::append(Verdict verdict, std::span<const std::byte> by
   }
   SNAP_TRY(write_at(fd_, path_, stored_, bytes));
   stored_ += bytes.size();
-  builder_.append_stored(checksums_);
   checksums_.clear();
+  for (const PageSummary& page : pages) checksums_.push_back(page.checksum);
+  builder_.append_stored(checksums_);
   return {};
 }
 

@@ -16,6 +16,7 @@
 #include "lib/snapshot/memory_image.h"
 #include "lib/snapshot/memory_reader.h"
 #include "lib/snapshot/options.h"
+#include "lib/snapshot/page_summary.h"
 
 namespace snaphammer::snapshot {
 
@@ -38,8 +39,8 @@ class MemoryWriter {
   void unchanged(ByteCount length) { builder_.append_inherited(parent_->map(), length); }
 
   enum class Verdict { kZeros, kUnchanged, kStored };
-  Verdict judge(ByteCount offset, std::span<const std::byte> page, Checksum& checksum);
-  Result<void> append(Verdict verdict, std::span<const std::byte> bytes);
+  Verdict judge(ByteCount offset, const PageSummary& page);
+  Result<void> append(Verdict verdict, std::span<const std::byte> bytes, std::span<const PageSummary> pages);
 
   const UniqueFd& fd_;
   std::filesystem::path path_;
@@ -48,7 +49,8 @@ class MemoryWriter {
   HeaderBuilder builder_;
   ByteCount stored_ = 0;
   std::size_t parent_run_ = 0;       // The parent's run at the page that judge() looked at last.
-  std::vector<Checksum> checksums_;  // Of the pages that append() is about to store.
+  std::vector<PageSummary> pages_;   // Kept for their memory only.
+  std::vector<Checksum> checksums_;  // The same.
 };
 
 }  // namespace snaphammer::snapshot
