@@ -63,7 +63,6 @@ class ConnectionTest : public testing::Test {
   GuestPeer guest_{kGuestPort, kHostPort, 1000};
   Connection connection_ = Connection::to_guest(kAddresses, {});
   Packet last_;
-  std::uint64_t taken_by_guest_ = 0;
 };
 
 TEST_F(ConnectionTest, ARequestCarriesAddressesAndOurCredit) {
@@ -213,6 +212,7 @@ TEST_F(ConnectionTest, ACreditRequestIsAnsweredOnceHoweverOftenItCame) {
 TEST_F(ConnectionTest, CountsGoRoundAt32Bits) {
   establish(256_KiB);
   const auto chunk = stream_bytes(3, 0, kMaxPayload);
+  std::uint64_t taken_by_guest = 0;
   const std::uint64_t beyond = (std::uint64_t{1} << 32) + 10 * kMaxPayload;
   for (std::uint64_t position = 0; position < beyond; position += chunk.size()) {
     ASSERT_GE(connection_.room(), chunk.size());
@@ -222,20 +222,20 @@ TEST_F(ConnectionTest, CountsGoRoundAt32Bits) {
     ASSERT_EQ(client_takes(), chunk.size());
     while (auto packet = connection_.next_packet()) {
       // Only the counts matter here: the guest gets them without four gigabytes.
-      EXPECT_LE(packet->payload.size(), connection_.credit() + packet->payload.size());
-      ASSERT_TRUE(packet->payload.empty() || packet->payload == chunk);
-      if (packet->header.op == Op::kRw) taken_by_guest_ += packet->payload.size();
-      packet->payload.clear();
-      if (packet->header.op == Op::kRw) packet->header.op = Op::kCreditUpdate;
+      if (packet->header.op == Op::kRw) {
+        taken_by_guest += packet->payload.size();
+        packet->payload.clear();
+        packet->header.op = Op::kCreditUpdate;
+      }
       guest_.receive(*packet);
     }
     Packet update = guest_.packet(Op::kCreditUpdate);
-    update.header.fwd_cnt = static_cast<std::uint32_t>(taken_by_guest_);
+    update.header.fwd_cnt = static_cast<std::uint32_t>(taken_by_guest);
     connection_.receive(update);
     ASSERT_EQ(connection_.credit(), 256_KiB);
     ASSERT_EQ(connection_.state(), ConnectionState::kEstablished);
   }
-  EXPECT_EQ(taken_by_guest_, beyond);
+  EXPECT_EQ(taken_by_guest, beyond);
   EXPECT_EQ(guest_.sent(), beyond);
 }
 
