@@ -124,7 +124,7 @@ Result<FileSeal> read_seal(json value) {
 }
 
 std::string format_time(std::chrono::sys_seconds time) {
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(time)));
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time_t{time.time_since_epoch().count()}));
 }
 
 Result<std::chrono::sys_seconds> read_time(const std::string& text) {

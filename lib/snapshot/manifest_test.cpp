@@ -38,6 +38,10 @@ TEST(Manifest, IsReadBackAsItWasWritten) {
   EXPECT_EQ(parse_manifest(format_manifest(smallest).value()).value(), smallest);
 }
 
+TEST(Manifest, ATimeFarFromNowIsATime) {
+  EXPECT_TRUE(parse_manifest(sealed([](json& m) { m["created"] = "0985-01-01T00:00:00Z"; })));
+}
+
 TEST(Manifest, IsJsonThatPeopleCanRead) {
   const json document = json::parse(format_manifest(example()).value());
   EXPECT_EQ(document["created"], "2023-11-14T22:13:20Z");
@@ -77,6 +81,7 @@ TEST(Manifest, AWrongMemberIsNamed) {
       {"'stored'", [](json& m) { m["memory"]["stored"] = 1.5; }},
       {"'created'", [](json& m) { m["created"] = "yesterday"; }},
       {"'created'", [](json& m) { m["created"] = "2023-11-14T22:13:20"; }},
+      {"'created'", [](json& m) { m["created"] = "2023-02-30T22:13:20Z"; }},
       {"'sources'", [](json& m) { m["sources"] = json::object(); }},
       {"not an object", [](json& m) { m["parent"] = 1; }},
       {"unknown member 'extra'", [](json& m) { m["extra"] = 1; }},

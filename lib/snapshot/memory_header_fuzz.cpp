@@ -29,7 +29,9 @@ void check_header(std::span<const std::byte> file) {
     position = run.end();
   }
   expect(position == header->map.size);
-  HeaderBuilder builder({{1, 2}}, header->map.size);
+  BuildId child{{1, 1}};
+  while (std::ranges::find(header->map.sources, child) != header->map.sources.end()) ++child.low;
+  HeaderBuilder builder(child, header->map.size);
   builder.append_inherited(header->map, header->map.size);
   expect(decode_header(encode(std::move(builder).finish())).has_value());
 }
