@@ -1,3 +1,5 @@
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <gmock/gmock.h>
 #include <signal.h>
 #include <unistd.h>
@@ -11,14 +13,12 @@ using testing::HasSubstr;
 
 class Exec : public AgentOnHost {
  protected:
-  bool is_alive(const std::string& pid_text) const { return ::kill(std::stoi(pid_text), 0) == 0; }
-
-  /// Lets the agent work until `done`; false when that takes absurdly long.
-  bool works_until(const std::function<bool()>& done) {
-    const TimePoint end = SteadyClock::now() + 20s;
-    context.restart();
-    while (!done() && SteadyClock::now() < end) context.run_one_for(10ms);
-    return done();
+  /// Whether a process runs; one that has ended and waits to be reaped by somebody does not.
+  bool is_alive(const std::string& pid) const {
+    std::ifstream file("/proc/" + std::to_string(std::stoi(pid)) + "/stat");
+    std::string number, name, state;
+    file >> number >> name >> state;
+    return file && state != "Z" && state != "X";
   }
 
   std::string file_content(const std::string& name) const {
@@ -77,6 +77,12 @@ TEST_F(Exec, KeepsABoundedOutputAndCountsTheRest) {
   EXPECT_EQ(result.dropped_bytes, 4000U);
 }
 
+TEST_F(Exec, TheProcessGetsItsThreeStreamsAndNoOtherDescriptor) {
+  ExecRequest request = shell_request("");
+  request.command = {"ls", "/proc/self/fd"};
+  EXPECT_EQ(run(client->exec(request)).value().output, "0\n1\n2\n3\n") << "3 is the directory that ls itself opened";
+}
+
 TEST_F(Exec, AMissingProgramIsAResultWithTheReason) {
   ExecRequest request = shell_request("");
   request.command = {"no-such-program"};
@@ -116,22 +122,34 @@ TEST_F(Exec, AFinishedIdIsNotRunAgain) {
 }
 
 TEST_F(Exec, ARunningIdIsRefused) {
-  const ExecRequest request = shell_request("echo started; sleep 100");
-  asio::cancellation_signal stop;
+  const ExecRequest request = shell_request("echo started; sleep 100", 100s);
   bool started = false;
-  const auto first_ended = [](const std::exception_ptr&, const Result<ExecResult>&) {};
   asio::co_spawn(context, client->exec(request, [&](Client::Stream, std::string_view) { started = true; }),
-                 asio::bind_cancellation_slot(stop.slot(), first_ended));
+                 [](const std::exception_ptr&, const Result<ExecResult>&) {});
   ASSERT_TRUE(works_until([&] { return started; }));
   const auto second = run(client->exec(request));
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().kind(), ErrorKind::kUnavailable);
   EXPECT_THAT(second.error().message(), HasSubstr("runs already"));
-  stop.emit(asio::cancellation_type::terminal);
+}
+
+TEST_F(Exec, CancellingTheCallEndsTheProcess) {
+  asio::cancellation_signal cancel;
+  std::string pid;
+  bool ended = false;
+  const auto call_ended = [&](const std::exception_ptr&, const Result<ExecResult>&) { ended = true; };
+  asio::co_spawn(context,
+                 client->exec(shell_request("echo $$; exec sleep 100", 100s),
+                              [&](Client::Stream, std::string_view text) { pid += text; }),
+                 asio::bind_cancellation_slot(cancel.slot(), call_ended));
+  ASSERT_TRUE(works_until([&] { return !pid.empty(); }));
+  cancel.emit(asio::cancellation_type::terminal);
+  EXPECT_TRUE(works_until([&] { return ended; }));
+  EXPECT_TRUE(works_until([&] { return !is_alive(pid); }));
 }
 
 TEST_F(Exec, AClientThatGoesAwayEndsIt) {
-  const ExecRequest request = shell_request("echo $$; sleep 100");
+  const ExecRequest request = shell_request("echo $$; sleep 100", 100s);
   std::string pid;
   const auto ended = [](const std::exception_ptr&, const Result<ExecResult>&) {};
   asio::co_spawn(context, client->exec(request, [&](Client::Stream, std::string_view text) { pid += text; }), ended);
@@ -159,7 +177,7 @@ TEST_F(Exec, ManyRunInParallel) {
 TEST_F(Exec, ASlowClientHoldsTheProcessBackInsteadOfFillingMemory) {
   // The door is read only after the process had every chance to write all it wants.
   const std::string done = (directory / "done").string();
-  ExecRequest request = shell_request("head -c 30000000 /dev/zero; touch " + done);
+  ExecRequest request = shell_request("head -c 8000000 /dev/zero; touch " + done);
   bool looked = false;
   bool was_done = true;
   const auto slow = [&](Client::Stream, std::string_view) {
@@ -170,7 +188,7 @@ TEST_F(Exec, ASlowClientHoldsTheProcessBackInsteadOfFillingMemory) {
   };
   const ExecResult result = run(client->exec(request, slow)).value();
   EXPECT_FALSE(was_done);
-  EXPECT_EQ(result.output.size() + result.dropped_bytes, 30'000'000U);
+  EXPECT_EQ(result.output.size() + result.dropped_bytes, 8'000'000U);
 }
 
 TEST_F(Exec, AnInvalidRequestSaysWhatIsWrong) {

@@ -87,6 +87,8 @@ Result<Process> spawn(const Command& command) {
   ::posix_spawn_file_actions_adddup2(&spawning.actions, input.read.get(), STDIN_FILENO);
   ::posix_spawn_file_actions_adddup2(&spawning.actions, output.write.get(), STDOUT_FILENO);
   ::posix_spawn_file_actions_adddup2(&spawning.actions, error.write.get(), STDERR_FILENO);
+  // Asio's sockets are not close-on-exec: a child that held one would keep its connection open.
+  ::posix_spawn_file_actions_addclosefrom_np(&spawning.actions, STDERR_FILENO + 1);
 
   std::vector<std::string> arguments = command.command;
   std::vector<std::string> environment = merged_environment(command.environment);

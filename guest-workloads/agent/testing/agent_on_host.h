@@ -1,13 +1,14 @@
 // An agent, its door, the host's client and its output listener, all in one process: for tests without a VM.
 #pragma once
 
-#include <gtest/gtest.h>
-
-#include <boost/asio/io_context.hpp>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <string>
 #include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <gtest/gtest.h>
 
 #include "guest-workloads/agent/agent.h"
 #include "guest-workloads/agent/testing/door_relay.h"
@@ -74,6 +75,14 @@ class AgentOnHost : public testing::Test {
     return run(output->wait_ready(after_epoch)).value();
   }
 
+  /// Lets everything work until `done`; false when that takes absurdly long.
+  bool works_until(const std::function<bool()>& done) {
+    const TimePoint end = SteadyClock::now() + 20s;
+    context.restart();
+    while (!done() && SteadyClock::now() < end) context.run_one_for(10ms);
+    return done();
+  }
+
   /// Makes a workload out of a shell script.
   void install_workload(const std::string& name, const std::string& script) {
     const auto path = directory / "workloads" / name;
@@ -91,8 +100,5 @@ class AgentOnHost : public testing::Test {
   std::vector<agent::OutputLine> lines;
   int execs = 0;
 };
-
-/// Sends bytes as they are to the agent's listening socket and returns everything until the agent closes.
-Async<std::string> talk_raw(std::string socket_path, std::string bytes);
 
 }  // namespace snaphammer::guest

@@ -7,15 +7,16 @@
 #pragma once
 
 #include <array>
+#include <list>
+#include <memory>
+#include <string>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
-#include <list>
-#include <memory>
-#include <string>
 
 #include "lib/base/async.h"
 

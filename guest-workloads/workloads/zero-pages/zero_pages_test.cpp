@@ -1,0 +1,347 @@
+#include <chrono>
+#include <cstring>
+#include <memory>
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "guest-workloads/workloads/zero-pages/options.h"
+#include "guest-workloads/workloads/zero-pages/pattern.h"
+#include "guest-workloads/workloads/zero-pages/report.h"
+#include "guest-workloads/workloads/zero-pages/sweep.h"
+
+namespace snaphammer::zero_pages {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class CollectingSink : public FindingSink {
+ public:
+  void take(const PageFinding& finding) override { findings.push_back(finding); }
+  std::vector<PageFinding> findings;
+};
+
+// Memory as the kernel would hand it out, in which a test plants what a broken page server leaves there.
+class SweepTest : public testing::Test {
+ protected:
+  static constexpr std::size_t kPages = 16;
+  static constexpr std::uint64_t kSeed = 7;
+
+  Page page(std::size_t index) { return Page(memory.get() + index * kPageWords, kPageWords); }
+  std::uint8_t& byte(std::size_t index, std::size_t offset) {
+    return reinterpret_cast<std::uint8_t*>(page(index).data())[offset];
+  }
+  void take_fresh(std::uint32_t round) { sweep.fresh(round, 0, kPages); }
+  void verify(std::uint32_t round) { sweep.verify(round, 0, kPages); }
+  void zero_all() { std::memset(memory.get(), 0, kPages * kPageBytes); }
+
+  std::unique_ptr<std::uint64_t[], decltype(&std::free)> memory{
+      static_cast<std::uint64_t*>(std::aligned_alloc(kPageBytes, kPages* kPageBytes)), &std::free};
+  CollectingSink sink;
+  Sweep sweep{{memory.get(), kPages* kPageWords}, kSeed, sink};
+};
+
+TEST_F(SweepTest, ZeroedMemoryThatKeepsItsBytesHasNoFindings) {
+  for (std::uint32_t round = 1; round <= 3; ++round) {
+    zero_all();
+    take_fresh(round);
+    verify(round);
+  }
+  EXPECT_THAT(sink.findings, IsEmpty());
+}
+
+TEST_F(SweepTest, EveryPlaceOfOneStaleByteIsFound) {
+  for (std::size_t offset = sizeof(std::uint64_t); offset < kPageBytes; ++offset) {
+    zero_all();
+    sink.findings.clear();
+    byte(3, offset) = 0x5a;
+    take_fresh(1);
+    ASSERT_EQ(sink.findings.size(), 1U) << offset;
+    EXPECT_EQ(sink.findings[0].defect, Defect::kStalePage);
+    EXPECT_EQ(sink.findings[0].page, 3U);
+    EXPECT_EQ(sink.findings[0].offset, offset);
+    EXPECT_EQ(sink.findings[0].read[0], 0x5a);
+    EXPECT_EQ(sink.findings[0].expected[0], 0);
+    EXPECT_EQ(sink.findings[0].address, reinterpret_cast<std::uintptr_t>(page(3).data()));
+    EXPECT_FALSE(sink.findings[0].written_by);
+  }
+}
+
+TEST_F(SweepTest, AStalePageIsAttributedToTheWriteItHolds) {
+  zero_all();
+  fill(page(5), {kSeed, 11, 4});
+  take_fresh(6);
+  ASSERT_EQ(sink.findings.size(), 1U);
+  ASSERT_TRUE(sink.findings[0].written_by);
+  EXPECT_EQ(sink.findings[0].written_by->page, 11U);
+  EXPECT_EQ(sink.findings[0].written_by->round, 4U);
+  EXPECT_EQ(sink.findings[0].round, 6U);
+}
+
+TEST_F(SweepTest, AnotherSeedsBytesAreStaleButNotOurs) {
+  zero_all();
+  fill(page(5), {kSeed + 1, 11, 4});
+  take_fresh(6);
+  ASSERT_EQ(sink.findings.size(), 1U);
+  EXPECT_FALSE(sink.findings[0].written_by);
+}
+
+TEST_F(SweepTest, EveryPlaceOfOneFlippedBitIsALostWrite) {
+  for (std::size_t offset = 0; offset < kPageBytes; ++offset) {
+    zero_all();
+    take_fresh(1);
+    sink.findings.clear();
+    const std::uint8_t written = byte(9, offset);
+    byte(9, offset) ^= 0x10;
+    verify(1);
+    ASSERT_EQ(sink.findings.size(), 1U) << offset;
+    EXPECT_EQ(sink.findings[0].defect, Defect::kLostWrite);
+    EXPECT_EQ(sink.findings[0].page, 9U);
+    EXPECT_EQ(sink.findings[0].offset, offset);
+    EXPECT_EQ(sink.findings[0].expected[0], written);
+    EXPECT_EQ(sink.findings[0].read[0], written ^ 0x10);
+  }
+}
+
+TEST_F(SweepTest, APageThatWentBackToAnEarlierRoundIsALostWriteAndAttributed) {
+  zero_all();
+  take_fresh(2);
+  fill(page(1), {kSeed, 1, 1});
+  verify(2);
+  ASSERT_EQ(sink.findings.size(), 1U);
+  EXPECT_EQ(sink.findings[0].written_by->round, 1U);
+}
+
+TEST_F(SweepTest, OneLostWriteIsOneFindingHoweverOftenItIsVerified) {
+  zero_all();
+  take_fresh(1);
+  byte(0, 100) ^= 1;
+  verify(1);
+  verify(1);
+  EXPECT_EQ(sink.findings.size(), 1U);
+}
+
+TEST_F(SweepTest, EvidenceAtTheEndOfAPageStaysInsideIt) {
+  zero_all();
+  byte(kPages - 1, kPageBytes - 1) = 1;
+  take_fresh(1);
+  ASSERT_EQ(sink.findings.size(), 1U);
+  EXPECT_EQ(sink.findings[0].shown, 1U);
+}
+
+TEST(Pattern, DiffersByPageRoundAndSeed) {
+  std::uint64_t a[kPageWords], b[kPageWords];
+  fill(Page(a), {1, 1, 1});
+  for (const Key key : {Key{2, 1, 1}, Key{1, 2, 1}, Key{1, 1, 2}}) {
+    fill(Page(b), key);
+    int equal = 0;
+    for (std::size_t i = 0; i < kPageWords; ++i) equal += a[i] == b[i];
+    EXPECT_LE(equal, 1) << "at most the word that names the seed";
+  }
+}
+
+TEST(Report, LinesAreJsonWithTheEvidence) {
+  PageFinding finding;
+  finding.page = 17;
+  finding.round = 3;
+  finding.address = 0x7f0000011000;
+  finding.physical = 0x1234000;
+  finding.offset = 8;
+  finding.shown = 2;
+  finding.read[0] = 0xab;
+  finding.written_by = Key{1, 16, 2};
+  const auto json = nlohmann::json::parse(finding_line(finding));
+  EXPECT_EQ(json["type"], "finding");
+  EXPECT_EQ(json["id"], "stale-page");
+  EXPECT_EQ(json["evidence"]["address"], "0x7f0000011000");
+  EXPECT_EQ(json["evidence"]["physical"], "0x1234000");
+  EXPECT_EQ(json["evidence"]["read"], "ab00");
+  EXPECT_EQ(json["evidence"]["expected"], "0000");
+  EXPECT_EQ(json["evidence"]["written_by"]["round"], 2);
+  EXPECT_TRUE(finding_line(finding).starts_with("{\"type\":\"finding\","));
+}
+
+TEST(ZeroPagesOptions, ReadsQuantities) {
+  Options options;
+  EXPECT_EQ(parse_options({"--resident", "150MiB", "--hold", "2s", "--settle", "500", "--seed", "9"}, options), "");
+  EXPECT_EQ(options.resident, 150U << 20);
+  EXPECT_EQ(options.hold, std::chrono::milliseconds(2000));
+  EXPECT_EQ(options.settle, std::chrono::milliseconds(500));
+  EXPECT_EQ(options.seed, 9U);
+}
+
+TEST(ZeroPagesOptions, SaysWhichIsWrong) {
+  Options options;
+  EXPECT_THAT(parse_options({"--resident", "10"}, options), HasSubstr("--resident 10"));
+  EXPECT_THAT(parse_options({"--resident", "0KiB"}, options), HasSubstr("--resident"));
+  EXPECT_THAT(parse_options({"--hold"}, options), HasSubstr("value is missing"));
+  EXPECT_THAT(parse_options({"--colour", "red"}, options), HasSubstr("--colour: no such option"));
+  EXPECT_THAT(parse_options({"--resident", "99999999999999GiB"}, options), HasSubstr("--resident"));
+}
+
+// The program itself, with pipes to its streams.
+class Program : public testing::Test {
+ protected:
+  void start(std::vector<std::string> arguments) {
+    int in[2], out[2];
+    ASSERT_EQ(::pipe2(in, O_CLOEXEC), 0);
+    ASSERT_EQ(::pipe2(out, O_CLOEXEC), 0);
+    posix_spawn_file_actions_t actions;
+    ::posix_spawn_file_actions_init(&actions);
+    ::posix_spawn_file_actions_adddup2(&actions, in[0], 0);
+    ::posix_spawn_file_actions_adddup2(&actions, out[1], 1);
+    arguments.insert(arguments.begin(), ZERO_PAGES_PROGRAM);
+    std::vector<char*> argv;
+    for (auto& argument : arguments) argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    ASSERT_EQ(::posix_spawn(&pid, ZERO_PAGES_PROGRAM, &actions, nullptr, argv.data(), environ), 0);
+    ::posix_spawn_file_actions_destroy(&actions);
+    ::close(in[0]);
+    ::close(out[1]);
+    commands = in[1];
+    lines = ::fdopen(out[0], "r");
+  }
+  ~Program() override {
+    if (pid > 0) ::kill(pid, SIGKILL);
+    if (pid > 0) ::waitpid(pid, nullptr, 0);
+    if (commands >= 0) ::close(commands);
+    if (lines != nullptr) ::fclose(lines);
+  }
+
+  void send(const std::string& command) {
+    ASSERT_EQ(::write(commands, (command + "\n").data(), command.size() + 1), static_cast<ssize_t>(command.size() + 1));
+  }
+  nlohmann::json next_line() {
+    char text[8192];
+    if (std::fgets(text, sizeof text, lines) == nullptr) return nullptr;
+    return nlohmann::json::parse(text);
+  }
+  /// The next line of this type; those before it are dropped. Null at the end of the output.
+  nlohmann::json next(const std::string& type) {
+    nlohmann::json line = next_line();
+    while (!line.is_null() && line["type"] != type) line = next_line();
+    return line;
+  }
+  int wait_exit() {
+    int status = 0;
+    ::waitpid(pid, &status, 0);
+    pid = -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+  /// Changes the program's memory behind its back.
+  void overwrite(std::uint64_t address, const std::string& bytes) {
+    const int memory = ::open(("/proc/" + std::to_string(pid) + "/mem").c_str(), O_WRONLY);
+    ASSERT_EQ(::pwrite(memory, bytes.data(), bytes.size(), static_cast<off_t>(address)),
+              static_cast<ssize_t>(bytes.size()));
+    ::close(memory);
+  }
+  /// Where the program's pages are: the writable anonymous mapping of that size.
+  std::uint64_t find_memory(std::size_t size) {
+    std::FILE* maps = std::fopen(("/proc/" + std::to_string(pid) + "/maps").c_str(), "r");
+    unsigned long start = 0, end = 0;
+    char line[512];
+    std::uint64_t found = 0;
+    while (std::fgets(line, sizeof line, maps) != nullptr) {
+      if (std::sscanf(line, "%lx-%lx rw-p", &start, &end) == 2 && end - start >= size && found == 0) found = end - size;
+    }
+    std::fclose(maps);
+    return found;
+  }
+
+  pid_t pid = -1;
+  int commands = -1;
+  std::FILE* lines = nullptr;
+};
+
+TEST_F(Program, ACleanRunPassesAndReallyLooked) {
+  start({"--resident", "8MiB", "--hold", "50ms", "--settle", "10ms", "--rounds", "3"});
+  EXPECT_EQ(next("ready")["pages"], 2048);
+  nlohmann::json last;
+  for (nlohmann::json line = next_line(); !line.is_null(); line = next_line()) last = line;
+  EXPECT_EQ(last["fresh_pages"], 3 * 2048);
+  EXPECT_EQ(last["verified_pages"], 3 * 2048);
+  EXPECT_EQ(last["stale_pages"], 0);
+  EXPECT_EQ(wait_exit(), 0);
+}
+
+TEST_F(Program, AWrongOptionIsAUsageError) {
+  start({"--resident", "4MiB", "--hold", "1h"});
+  EXPECT_EQ(wait_exit(), 2);
+}
+
+TEST_F(Program, ACheckInALongHoldTakesMemoryFreshFirst) {
+  start({"--resident", "4MiB", "--hold", "60m", "--settle", "10ms"});
+  next("ready");
+  send("check");
+  const auto verdict = next("verdict");
+  EXPECT_EQ(verdict["pass"], true);
+  EXPECT_EQ(verdict["rounds"], 2) << "the pages of the first round come from a kernel that has just booted";
+  EXPECT_EQ(verdict["fresh_pages"], 2 * 1024);
+  EXPECT_GE(verdict["verified_pages"], 2 * 1024);
+  send("check");
+  EXPECT_EQ(next("verdict")["rounds"], 3) << "nothing was taken fresh since the last check";
+  send("stop");
+  EXPECT_EQ(wait_exit(), 0);
+}
+
+TEST_F(Program, AWriteThatIsLostIsFound) {
+  start({"--resident", "4MiB", "--hold", "60m", "--settle", "10ms", "--seed", "3"});
+  ASSERT_EQ(next("beat")["phase"], "filled");
+  const std::uint64_t memory = find_memory(4 << 20);
+  ASSERT_NE(memory, 0U);
+  overwrite(memory + 5 * kPageBytes + 100, "XYZ");
+  send("check");
+  const auto finding = next("finding");
+  EXPECT_EQ(finding["id"], "lost-write");
+  EXPECT_EQ(finding["evidence"]["page"], 5);
+  EXPECT_EQ(finding["evidence"]["offset"], 100);
+  EXPECT_TRUE(finding["evidence"]["read"].get<std::string>().starts_with("58595a"));
+  const auto verdict = next("verdict");
+  EXPECT_EQ(verdict["pass"], false);
+  EXPECT_EQ(verdict["lost_writes"], 1);
+}
+
+TEST_F(Program, ManyFindingsDoNotBlockItForEver) {
+  constexpr std::size_t kSize = 64 << 20;
+  start({"--resident", "64MiB", "--hold", "60m", "--settle", "10ms"});
+  ASSERT_EQ(next("beat")["phase"], "filled");
+  const std::uint64_t memory = find_memory(kSize);
+  for (std::size_t page = 0; page < kSize / kPageBytes; ++page) overwrite(memory + page * kPageBytes, "x");
+  send("check");
+  send("quiesce");
+  std::size_t findings = 0;
+  nlohmann::json line = next_line();
+  for (; !line.is_null() && line["type"] != "verdict"; line = next_line()) findings += line["type"] == "finding";
+  EXPECT_GE(findings, kSize / kPageBytes - 100) << "one byte in 256 happens to be right";
+  EXPECT_EQ(line["lost_writes"], findings);
+}
+
+TEST_F(Program, QuiescedItDoesNothingUntilResumed) {
+  start({"--resident", "4MiB", "--hold", "1ms", "--settle", "1ms"});
+  next("ready");
+  send("quiesce");
+  next("quiesced");
+  pollfd more{.fd = ::fileno(lines), .events = POLLIN, .revents = 0};
+  EXPECT_EQ(::poll(&more, 1, 300), 0) << "it went on working";
+  send("resume");
+  EXPECT_EQ(next_line()["type"], "resumed");
+  EXPECT_EQ(next_line()["type"], "beat");
+}
+
+TEST_F(Program, TheEndOfItsInputEndsIt) {
+  start({"--resident", "4MiB"});
+  next("ready");
+  ::close(commands);
+  commands = -1;
+  EXPECT_EQ(wait_exit(), 0);
+}
+
+}  // namespace
+}  // namespace snaphammer::zero_pages
