@@ -52,13 +52,14 @@ TEST_F(GuestMemoryTest, RefusesARangeThatWrapsAround) {
 }
 
 TEST_F(GuestMemoryTest, KnowsWhichHostMemoryIsTheGuests) {
-  std::byte* host = guest_.regions()[0].host;
-  EXPECT_TRUE(memory_.contains_host(host, 0x1000));
-  EXPECT_TRUE(memory_.contains_host(host + 0xfff, 1));
-  EXPECT_FALSE(memory_.contains_host(host, 0x1001));
-  EXPECT_FALSE(memory_.contains_host(host - 1, 1));
-  EXPECT_FALSE(memory_.contains_host(host + 0x10, UINT64_MAX));
-  EXPECT_FALSE(memory_.contains_host(nullptr, 16));
+  const FakeGuest guest({{0x1000, 0x1000}});
+  std::byte* host = guest.regions()[0].host;
+  EXPECT_TRUE(guest.memory().contains_host(host, 0x1000));
+  EXPECT_TRUE(guest.memory().contains_host(host + 0xfff, 1));
+  EXPECT_FALSE(guest.memory().contains_host(host, 0x1001));
+  EXPECT_FALSE(guest.memory().contains_host(host - 1, 1));
+  EXPECT_FALSE(guest.memory().contains_host(host + 0x10, UINT64_MAX));
+  EXPECT_FALSE(guest.memory().contains_host(nullptr, 16));
 }
 
 TEST_F(GuestMemoryTest, RefusesTablesThatMakeNoSense) {

@@ -82,14 +82,14 @@ class Mischief {
 TEST(HostileRingTest, NoGuestReachesOutsideItsMemory) {
   Mischief mischief(20240611);
   std::size_t moved = 0;
-  for (int i = 0; i < 30'000; ++i) moved += play(mischief.make());
+  for (int i = 0; i < 10'000; ++i) moved += play(mischief.make());
   // Most of them are stopped soon, but not all at once: else this would test only the first check.
-  EXPECT_GT(moved, 5'000U);
+  EXPECT_GT(moved, 1'500U);
 }
 
 TEST(HostileRingTest, AnyBytesMakeAGuest) {
   std::mt19937 random(7);
-  for (int i = 0; i < 3'000; ++i) {
+  for (int i = 0; i < 1'000; ++i) {
     std::vector<std::uint8_t> bytes(random() % 600);
     for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(random() % 3 == 0 ? random() : 0);
     play(decode_hostile_guest(bytes));

@@ -149,6 +149,19 @@ TEST_P(VringWithFeatures, ResumesAtThePositionWhereItWasStopped) {
   EXPECT_EQ(rings.driver.used_index(), 1);  // Counted on from what guest memory said: 65535 + 2.
 }
 
+TEST_P(VringWithFeatures, TakesTheUsedIndexFromMemory) {
+  Rings rings({.features = GetParam()});
+  const std::uint16_t index = 41;
+  std::memcpy(rings.driver.setup().used + kRingIndexOffset, &index, sizeof index);
+  rings.start(rings.driver.setup());
+  rings.driver.offer({{0, 1, true}});
+  Chain chain;
+  ASSERT_EQ(rings.ring->next(chain), Vring::Next::kChain);
+  rings.ring->complete(chain, 0);
+  EXPECT_EQ(rings.driver.used_index(), 42);
+  EXPECT_EQ(rings.ring->position(), 1);
+}
+
 TEST_P(VringWithFeatures, LogsWhatItWrites) {
   FakeGuest guest({{0, 0x20000}});
   FakeDriver driver(guest, {.features = GetParam()});
