@@ -20,7 +20,7 @@ std::shared_ptr<Child> Reaper::adopt(pid_t pid) { return children_[pid] = std::m
 
 void Reaper::listen() {
   ends_.async_wait([this](const boost::system::error_code& error, int) {
-    if (error) return;
+    if (error || stopped_) return;  // A signal that was under way when stop() came is no error.
     // Several ends may be one signal, so everything that has ended is reaped; an end after that loop
     // makes a new signal, which the set keeps until the next wait.
     reap();
@@ -48,6 +48,7 @@ void Reaper::record(pid_t pid, int status) {
 }
 
 void Reaper::stop() {
+  stopped_ = true;
   for (const auto& [pid, child] : children_) child->signal_group(SIGKILL);
   while (!children_.empty()) {
     int status = 0;

@@ -62,6 +62,7 @@ class Reaper {
   asio::any_io_executor executor_;
   asio::signal_set ends_;
   std::unordered_map<pid_t, std::shared_ptr<Child>> children_;
+  bool stopped_ = false;
 };
 
 }  // namespace snaphammer::guest

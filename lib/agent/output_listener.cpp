@@ -35,6 +35,7 @@ struct OutputListener::State {
   void violate(Error error) {
     if (!violation) violation = std::move(error).in("the guest's output");
   }
+  static Async<Ready> wait_ready(std::shared_ptr<State> state, std::uint64_t after_epoch);
   static Awaitable<void> accept_connections(std::shared_ptr<State> state);
   static Awaitable<void> read_lines(std::shared_ptr<State> state, std::uint64_t generation);
 };
@@ -136,8 +137,10 @@ Result<std::unique_ptr<OutputListener>> OutputListener::listen(const asio::any_i
   return std::unique_ptr<OutputListener>(new OutputListener(std::move(state)));
 }
 
-Async<Ready> OutputListener::wait_ready(std::uint64_t after_epoch) {
-  const std::shared_ptr<State> state = state_;
+// Not a coroutine itself: the listener may be gone when the one that waits first runs.
+Async<Ready> OutputListener::wait_ready(std::uint64_t after_epoch) { return State::wait_ready(state_, after_epoch); }
+
+Async<Ready> OutputListener::State::wait_ready(std::shared_ptr<State> state, std::uint64_t after_epoch) {
   while (true) {
     if (state->violation) co_return *state->violation;
     if (state->closed) co_return Error(ErrorKind::kCancelled, "wait for the guest to be ready: cancelled");
