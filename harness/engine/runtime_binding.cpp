@@ -13,6 +13,8 @@ template <class... Handlers>
 struct Overload : Handlers... {
   using Handlers::operator()...;
 };
+template <class... Handlers>
+Overload(Handlers...) -> Overload<Handlers...>;  // Clang 16 does not deduce aggregates by itself.
 
 vmm::Accel accel_of(scenario::AccelChoice accel) {
   switch (accel) {

@@ -31,6 +31,11 @@ Awaitable<SequenceOutcome> Sequence::run(OnAbort on_abort) {
   std::size_t begun = 0;
   for (const Phase& phase : phases_) {
     ++begun;
+    // Asio remembers a cancellation that came while no operation was outstanding, and cancels nothing after it.
+    if (co_await is_cancelled()) {
+      outcome.result = Error(ErrorKind::kCancelled, "cancelled");
+      break;
+    }
     const TimePoint start = SteadyClock::now();
     outcome.result = co_await run_phase(phase);
     outcome.timings.push_back({std::string(phase.id->name()), SteadyClock::now() - start});

@@ -91,6 +91,21 @@ TEST_F(SequenceTest, ACancelledSequenceIsUndoneToo) {
   EXPECT_THAT(events, ElementsAre("first", "undo second", "undo first"));
 }
 
+TEST_F(SequenceTest, ACancellationBetweenTwoAwaitsIsNotForgotten) {
+  // The whole is cancelled while the first phase computes: nothing is outstanding that could be cancelled.
+  sequence.add(kFirst, 1h, [this]() -> Async<void> {
+    events.push_back("first");
+    const TimePoint late = SteadyClock::now() + 50ms;
+    while (SteadyClock::now() < late) {
+    }
+    co_return Result<void>();
+  });
+  sequence.add(kSecond, 1h, hang(), note("undo second"));
+  const SequenceOutcome outcome = run_within(20ms);
+  EXPECT_EQ(outcome.result.error().kind(), ErrorKind::kCancelled);
+  EXPECT_THAT(events, ElementsAre("first", "undo second"));
+}
+
 TEST_F(SequenceTest, AbandoningLeavesEverythingAsItIs) {
   add_three(fail());
   const SequenceOutcome outcome = run(OnAbort::kAbandon);
