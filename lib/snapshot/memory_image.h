@@ -1,10 +1,8 @@
 // MemoryImage: the memory of a paused guest, as a snapshot is to be taken from it.
 //
-//   MemoryImage image{.ram_fd = vm.ram().fd, .size = vm.ram().size};                  // booted
-//   here MemoryImage image{.ram_fd = ..., .size = ..., .untouched = tracker.missing(),     //
-//   restored from s1,
-//                     .base = s1->memory()};                                           // pages
-//                     served on demand
+//   MemoryImage image{.ram_fd = vm.ram().fd, .size = vm.ram().size};     // a guest that was booted here
+//   MemoryImage image{.ram_fd = ..., .size = ...,                        // one restored from s1, its pages
+//                     .untouched = missing, .base = s1.memory};          // served on demand
 //
 // The guest must not run while the image is in use. The descriptor stays the caller's.
 #pragma once

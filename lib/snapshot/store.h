@@ -1,11 +1,10 @@
 // SnapshotStore: a directory of snapshots.
 //
 //   SNAP_ASSIGN(SnapshotStore store, SnapshotStore::open("/.../snapshots"));
-//   SNAP_ASSIGN(SnapshotWriter writer, store.begin("s1", metadata));      // see snapshot_writer.h
+//   SNAP_ASSIGN(SnapshotWriter writer, store.begin("s1", metadata));     // see snapshot_writer.h
 //   ...
-//   SNAP_ASSIGN(Snapshot s1, store.load("s1"));                           // milliseconds: no
-//   memory is read SNAP_ASSIGN(VerifyReport report, store.verify("s1"));                 // every
-//   byte is read
+//   SNAP_ASSIGN(Snapshot s1, store.load("s1"));                          // milliseconds: no memory is read
+//   SNAP_ASSIGN(VerifyReport report, store.verify("s1"));                // every byte is read
 //
 // On disk: one directory per snapshot, with `manifest.json`, `vmstate`, `memory` (the pages that
 // this generation stores, packed), `memory.header` (where each guest page is) and, when one was

@@ -1,13 +1,13 @@
 // Vm: the one interface to a virtual machine. A backend (qemu/, later firecracker/) implements it.
 //
-//   CO_SNAP_ASSIGN(auto vm, co_await backend.start(config, placement));          // process up,
-//   vCPUs stopped CO_SNAP_TRY(co_await vm->resume());                                          //
-//   boots CO_SNAP_TRY(co_await vm->pause()); CO_SNAP_TRY(co_await vm->save_state("/.../vmstate"));
-//   // RAM is read from vm->ram()
+//   CO_SNAP_ASSIGN(auto vm, co_await backend.start(config, placement));   // process up, vCPUs stopped
+//   CO_SNAP_TRY(co_await vm->resume());                                   // boots
+//   CO_SNAP_TRY(co_await vm->pause());
+//   CO_SNAP_TRY(co_await vm->save_state("/.../vmstate"));                 // RAM is read from vm->ram()
 //
-//   placement.memory_handoff = "/.../uffd.sock";                                 // a page server
-//   listens there CO_SNAP_ASSIGN(auto vm, co_await backend.start(config, placement));          //
-//   empty RAM, handed off CO_SNAP_TRY(co_await vm->load("/.../vmstate")); // vCPUs still stopped
+//   placement.memory_handoff = "/.../uffd.sock";                          // a page server listens there
+//   CO_SNAP_ASSIGN(auto vm, co_await backend.start(config, placement));   // empty RAM, handed off
+//   CO_SNAP_TRY(co_await vm->load("/.../vmstate"));                       // vCPUs still stopped
 //   CO_SNAP_TRY(co_await vm->resume());
 //
 // All of it belongs to one io_context thread. Every operation is cancellable and fails with kGone,

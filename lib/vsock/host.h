@@ -1,13 +1,11 @@
 // The host side of one guest's vsock: raw packets on one end, Unix sockets on the other.
 //
-//   SNAP_ASSIGN(auto host, Host::start(executor, {.packets = vm->take_vsock_packets(), .path =
-//   "/.../v.sock",
+//   SNAP_ASSIGN(auto host, Host::start(executor, {.packets = vm->take_vsock_packets(), .path = "/.../v.sock",
 //                                                 .guest_cid = 3}));
-//   // A client connects to /.../v.sock, writes "CONNECT 52\n", reads "OK 1073741824\n": bytes both
-//   ways.
-//   // The guest connects to port 700 of CID 2: the host connects to /.../v.sock_700, or answers
-//   RST. host->reset_all(CloseReason::kHostReset); co_await host->ended().wait();        // the VMM
-//   closed its end
+//   // A client connects to /.../v.sock, writes "CONNECT 52\n", reads "OK 1073741824\n": bytes both ways.
+//   // The guest connects to port 700 of CID 2: the host connects to /.../v.sock_700, or answers RST.
+//   host->reset_all(CloseReason::kHostReset);
+//   co_await host->ended().wait();                                       // the VMM closed its end
 //
 // The protocol on the Unix sockets is Firecracker's (its docs/vsock.md), so that clients and tools
 // work with both backends; beyond it, half closes are passed on in both directions.

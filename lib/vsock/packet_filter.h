@@ -1,11 +1,9 @@
-// Where faults act on vsock: a PacketFilter is asked about every packet, in both directions, at one
-// place.
+// Where faults act on vsock: a PacketFilter is asked about every packet, in both directions, at one place.
 //
-//   class ResetThird : public PacketFilter {           // the third packet of any connection to
-//   port 52 kills it
+//   class ResetThird : public PacketFilter {        // the third packet of any connection to port 52 kills it
 //     Verdict decide(const PacketContext& context) override {
-//       const bool chosen = context.connection && context.connection->guest_port == 52 &&
-//       context.ordinal == 2; return chosen ? Verdict::reset() : Verdict::pass();
+//       const bool chosen = context.connection && context.connection->guest_port == 52 && context.ordinal == 2;
+//       return chosen ? Verdict::reset() : Verdict::pass();
 //     }
 //   };
 //   auto fault = std::make_shared<ResetThird>();
