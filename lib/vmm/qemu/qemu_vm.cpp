@@ -19,6 +19,7 @@ constexpr Duration kExitGrace = std::chrono::seconds(5);
 // The name by which QEMU knows a passed state file.
 constexpr const char* kStateFile = "state";
 
+// The string at `key`; empty when there is none (find() on what is no object finds nothing).
 std::string text_of(const Json& object, const char* key) {
   const auto found = object.find(key);
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
@@ -39,20 +40,10 @@ class NewFile {
   fs::path path_;
 };
 
-// Tells QEMU to give a migration up when the coroutine that waits for it is cancelled.
-class MigrationCancel {
- public:
-  explicit MigrationCancel(QmpClient& qmp) : qmp_(&qmp) {}
-  MigrationCancel(const MigrationCancel&) = delete;
-  MigrationCancel& operator=(const MigrationCancel&) = delete;
-  ~MigrationCancel() {
-    if (qmp_ != nullptr) static_cast<void>(qmp_->post("migrate_cancel"));
-  }
-  void dismiss() { qmp_ = nullptr; }
-
- private:
-  QmpClient* qmp_;
-};
+// The status of a migration that is over, or of a QEMU that has none.
+bool has_ended(const std::string& status) {
+  return status.empty() || status == "none" || status == "completed" || status == "failed" || status == "cancelled";
+}
 
 }  // namespace
 
@@ -73,7 +64,7 @@ Async<std::unique_ptr<Vm>> QemuVm::attach(QemuProcess process, ByteCount memory,
       new QemuVm(co_await asio::this_coro::executor, std::move(process), memory, std::move(accel), incoming));
   const Result<void> ready = co_await vm->negotiate();
   if (!ready) {
-    Error error = ready.error().in("start QEMU");
+    Error error = (co_await vm->explained(ready.error())).in("start QEMU");
     // One that refuses its command line or its host exits by itself; only something else can kill it.
     CO_SNAP_ASSIGN(const auto status, vm->process_.child.poll());
     if (status && status->code) error = std::move(error).as(ErrorKind::kUnfit);
@@ -89,10 +80,8 @@ Async<void> QemuVm::negotiate() {
       Json::array({{{"capability", "x-ignore-shared"}, {"state", true}},  // RAM is not part of the state.
                    {{"capability", "events"}, {"state", true}}});
   CO_SNAP_ASSIGN(QmpReply set, qmp_.post("migrate-set-capabilities", {{"capabilities", capabilities}}));
-  const Result<Json> first = co_await ready.result();
-  if (!first) co_return co_await explained(first.error());
-  const Result<Json> second = co_await set.result();
-  if (!second) co_return co_await explained(second.error());
+  CO_SNAP_TRY(co_await ready.result());
+  CO_SNAP_TRY(co_await set.result());
   co_return Result<void>();
 }
 
@@ -102,9 +91,7 @@ void QemuVm::on_event(const QmpEvent& event) {
     migration_status_ = text_of(event.data, "status");
     // What comes before belongs to an earlier one that was cancelled.
     if (migration_status_ == "setup") migration_ended_.reset();
-    if (migration_status_ == "completed" || migration_status_ == "failed" || migration_status_ == "cancelled") {
-      migration_ended_.set();
-    }
+    if (has_ended(migration_status_)) migration_ended_.set();
   }
 }
 
@@ -127,6 +114,7 @@ Async<void> QemuVm::resume() {
   if (awaits_state_) {
     co_return Error(ErrorKind::kUnavailable, "resume: the machine waits for a saved state");
   }
+  if (migration_unsettled_) CO_SNAP_TRY(co_await settle_migration());
   CO_SNAP_TRY(co_await command("cont"));
   co_return Result<void>();
 }
@@ -137,20 +125,28 @@ Async<void> QemuVm::pause() {
 }
 
 Async<void> QemuVm::migrate(std::string command, int file) {
+  const Result<void> done = co_await run_migration(std::move(command), file);
+  if (!done) co_return co_await explained(done.error());
+  co_return done;
+}
+
+Async<void> QemuVm::run_migration(std::string command, int file) {
+  if (migration_unsettled_) CO_SNAP_TRY(co_await settle_migration());
   migration_status_.clear();
   migration_ended_.reset();
+  migration_unsettled_ = true;
   CO_SNAP_ASSIGN(QmpReply passed, qmp_.post("getfd", {{"fdname", kStateFile}}, file));
   CO_SNAP_ASSIGN(QmpReply started, qmp_.post(command, {{"uri", std::string("fd:") + kStateFile}}));
-  MigrationCancel cancel(qmp_);
-  const Result<Json> has_file = co_await passed.result();
-  if (!has_file) co_return co_await explained(has_file.error());
-  const Result<Json> has_started = co_await started.result();
-  if (!has_started) co_return co_await explained(has_started.error());
+  // Unless this coroutine gets to the end, QEMU is told to give up.
+  const auto cancel = [](QmpClient* qmp) { static_cast<void>(qmp->post("migrate_cancel")); };
+  std::unique_ptr<QmpClient, decltype(cancel)> abandoned(&qmp_, cancel);
+  CO_SNAP_TRY(co_await passed.result());
+  CO_SNAP_TRY(co_await started.result());
   CO_SNAP_TRY(co_await migration_ended_.wait());
-  cancel.dismiss();
+  static_cast<void>(abandoned.release());
   if (migration_status_ == "completed") co_return Result<void>();
   // Not ended by an event: then the monitor has closed, and this command fails with the reason.
-  CO_SNAP_ASSIGN(const Json state, co_await this->command("query-migrate"));
+  CO_SNAP_ASSIGN(const Json state, co_await qmp_.execute("query-migrate"));
   co_return Error(ErrorKind::kIo, "QEMU: migration " + migration_status_ + ": " + text_of(state, "error-desc"));
 }
 
@@ -161,7 +157,21 @@ Async<void> QemuVm::save_state(fs::path path) {
   NewFile unfinished(path);
   const Result<void> saved = co_await migrate("migrate", file.get());
   if (!saved) co_return saved.error().in(what);
+  CO_SNAP_TRY(co_await settle_migration());
   unfinished.keep();
+  co_return Result<void>();
+}
+
+// The event that a migration has completed comes a little before the machine may run or save again, and a cancelled
+// one ends some time after the command that cancels it. No event tells of those moments; QEMU's migration thread
+// reaches them as soon as it gets the lock that also serves these queries.
+Async<void> QemuVm::settle_migration() {
+  while (true) {
+    CO_SNAP_ASSIGN(const Json migration, co_await command("query-migrate"));
+    CO_SNAP_ASSIGN(const Json machine, co_await command("query-status"));
+    if (has_ended(text_of(migration, "status")) && text_of(machine, "status") != "finish-migrate") break;
+  }
+  migration_unsettled_ = false;
   co_return Result<void>();
 }
 
@@ -175,12 +185,13 @@ Async<void> QemuVm::load(fs::path path) {
   const Result<void> loaded = co_await migrate("migrate-incoming", file.get());
   if (!loaded) {
     Error error = loaded.error().in(what);
-    // QEMU exits with a status of its own when it cannot make sense of a state.
+    // How QEMU ends when it cannot make sense of a state.
     CO_SNAP_ASSIGN(const auto status, process_.child.poll());
-    if (status && status->code) error = std::move(error).as(ErrorKind::kCorrupt);
+    if (status && status->code == 1) error = std::move(error).as(ErrorKind::kCorrupt);
     co_return error;
   }
   awaits_state_ = false;
+  migration_unsettled_ = false;  // On this side the event comes last.
   co_return Result<void>();
 }
 

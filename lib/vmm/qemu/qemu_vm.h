@@ -49,6 +49,9 @@ class QemuVm : public Vm {
   Async<void> negotiate();
   /// Runs `migrate` or `migrate-incoming` on an open state file to its end.
   Async<void> migrate(std::string command, int file);
+  Async<void> run_migration(std::string command, int file);
+  /// Waits until QEMU can resume or save after a migration that has ended or was given up.
+  Async<void> settle_migration();
   /// What to say for `error`: itself, or how QEMU ended when that is why.
   Awaitable<Error> explained(Error error);
 
@@ -62,8 +65,9 @@ class QemuVm : public Vm {
 
   std::string shutdown_reason_;  // Of QEMU's SHUTDOWN event.
   std::string migration_status_;
-  Event migration_ended_;  // Also set when the monitor closes.
-  QmpClient qmp_;          // Last: its callbacks use the members above.
+  bool migration_unsettled_ = false;  // Begun, and not seen to be quite over.
+  Event migration_ended_;             // Also set when the monitor closes.
+  QmpClient qmp_;                     // Last: its callbacks use the members above.
 };
 
 }  // namespace snaphammer::vmm

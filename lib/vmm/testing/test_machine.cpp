@@ -36,6 +36,11 @@ const Result<fs::path>& image() {
   return result;
 }
 
+template <class T>
+void require(const Result<T>& result) {
+  if (!result) throw std::runtime_error(result.error().describe());
+}
+
 // Where a page server would listen; nobody accepts, and the kernel takes the one connection and message.
 UniqueFd listen_at(const fs::path& path) {
   UniqueFd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -101,14 +106,36 @@ std::unique_ptr<Vm> TestMachine::start() {
 
 std::unique_ptr<Vm> TestMachine::start_for_restore(const std::string& ram) {
   placement.memory_handoff = path("handoff.sock");
-  fs::remove(*placement.memory_handoff);
   const UniqueFd listener = listen_at(*placement.memory_handoff);
   auto vm = start();
+  fs::remove(*placement.memory_handoff);
+  placement.memory_handoff.reset();
   for (std::size_t at = 0; at < ram.size();) {
     const ssize_t length = ::pwrite(vm->ram().fd, ram.data() + at, ram.size() - at, static_cast<off_t>(at));
     if (length <= 0) throw std::runtime_error(errno_error("fill guest RAM").message());
     at += static_cast<std::size_t>(length);
   }
+  return vm;
+}
+
+std::unique_ptr<Vm> TestMachine::start_from_base() {
+  struct Base {
+    TestMachine machine;
+    std::string memory;
+  };
+  static const std::unique_ptr<const Base> base = [] {
+    auto made = std::make_unique<Base>();
+    auto vm = made->machine.start();
+    require(made->machine.run(vm->resume()));
+    made->machine.expect_ticking_on();
+    require(made->machine.run(vm->pause()));
+    require(made->machine.run(vm->save_state(made->machine.path("vmstate"))));
+    made->memory = read_ram(vm->ram());
+    return made;
+  }();
+  fs::copy(base->machine.placement.console_log, placement.console_log);
+  auto vm = start_for_restore(base->memory);
+  require(run(vm->load(base->machine.path("vmstate"))));
   return vm;
 }
 

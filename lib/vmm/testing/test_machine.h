@@ -37,6 +37,9 @@ class TestMachine {
   std::unique_ptr<Vm> start();
   /// The same for a restore: the memory is `ram`, with every page present, so that no page server is needed.
   std::unique_ptr<Vm> start_for_restore(const std::string& ram);
+  /// A restored copy, stopped, of a guest with the default configuration that has begun to tick. It is booted once in
+  /// a test program's life.
+  std::unique_ptr<Vm> start_from_base();
   Result<std::unique_ptr<Vm>> try_start();
 
   /// Runs an operation to its end, which must come within 60 seconds.
