@@ -3,9 +3,12 @@
 #include <optional>
 #include <set>
 
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "lib/vmm/testing/test_machine.h"
 
@@ -287,6 +290,64 @@ TEST_F(QemuVmTest, ARemovalThatNoPageServerReadsCanBeCutShort) {
   auto vm = machine().start_from_base();
   const auto result = run_async(machine().context(), with_deadline(50ms, "remove", vm->remove(0, kPageSize)));
   EXPECT_EQ(result.error().kind(), ErrorKind::kTimeout);
+}
+
+// A packet without payload (struct virtio_vsock_hdr).
+struct Packet {
+  std::uint64_t source_cid;
+  std::uint64_t destination_cid;
+  std::uint32_t source_port;
+  std::uint32_t destination_port;
+  std::uint32_t length;
+  std::uint16_t type;
+  std::uint16_t operation;
+  std::uint32_t flags;
+  std::uint32_t buffer;
+  std::uint32_t forwarded;
+} __attribute__((packed));
+constexpr std::uint16_t kStream = 1;
+constexpr std::uint16_t kRequest = 1;
+constexpr std::uint16_t kResponse = 2;
+
+// Asks for a connection to the port on which the ticking init listens, and returns the guest's answer.
+Async<Packet> connect_to_guest(int packets) {
+  const Packet request{.source_cid = 2,
+                       .destination_cid = 3,
+                       .source_port = 5000,
+                       .destination_port = 1024,
+                       .length = 0,
+                       .type = kStream,
+                       .operation = kRequest,
+                       .flags = 0,
+                       .buffer = 64 * 1024,
+                       .forwarded = 0};
+  static_assert(sizeof request == 44);
+  if (::send(packets, &request, sizeof request, 0) != sizeof request) co_return errno_error("send");
+  asio::posix::stream_descriptor socket(co_await asio::this_coro::executor, ::dup(packets));
+  Packet answer{};
+  while (answer.source_port != 1024) {
+    auto [error] = co_await socket.async_wait(asio::posix::stream_descriptor::wait_read, as_result);
+    if (error) co_return asio_error("wait", error);
+    if (::recv(packets, &answer, sizeof answer, 0) <= 0) co_return errno_error("receive");
+  }
+  co_return answer;
+}
+
+TEST_F(QemuVmTest, VsockPacketsReachTheGuestAndComeBack) {
+  auto vm = booted();
+  const UniqueFd packets = vm->take_vsock_packets();
+  const auto answer = machine().run(connect_to_guest(packets.get()));
+  expect_ok(answer);
+  EXPECT_EQ(answer->operation, kResponse);
+  EXPECT_EQ(answer->destination_port, 5000u);
+}
+
+TEST_F(QemuVmTest, ARestoredGuestStillListensOnVsock) {
+  auto vm = running();
+  const UniqueFd packets = vm->take_vsock_packets();
+  const auto answer = machine().run(connect_to_guest(packets.get()));
+  expect_ok(answer);
+  EXPECT_EQ(answer->operation, kResponse);
 }
 
 TEST_F(QemuVmTest, RefusesToRemoveWhatIsNotARangeOfPages) {
