@@ -4,6 +4,7 @@
 #include <charconv>
 #include <map>
 #include <sstream>
+#include <unordered_map>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -21,12 +22,32 @@ struct Stop {
   std::string advice;
 };
 
-Position position_of(const YAML::Mark& mark) {
-  if (mark.is_null()) return {};
-  return {static_cast<std::uint32_t>(mark.line + 1), static_cast<std::uint32_t>(mark.column + 1)};
-}
+bool continues_character(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
 
+/// Positions from yaml-cpp's marks, which count bytes.
+class Places {
+ public:
+  explicit Places(std::string_view text) : continuing_(text.size() + 1) {
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      continuing_[i + 1] = continuing_[i] + (continues_character(text[i]) ? 1 : 0);
+    }
+  }
+  Position of(const YAML::Mark& mark) const {
+    if (mark.is_null()) return {};
+    const auto column = static_cast<std::uint32_t>(mark.column);
+    const auto end = std::min(static_cast<std::size_t>(mark.pos), continuing_.size() - 1);
+    const std::size_t start = end - std::min<std::size_t>(end, column);
+    const std::uint32_t hidden = continuing_[end] - continuing_[start];
+    return {static_cast<std::uint32_t>(mark.line + 1), column + 1 - hidden};
+  }
+
+ private:
+  std::vector<std::uint32_t> continuing_;  ///< [i]: bytes before i that only continue a character.
+};
+
+/// Levels of lists and maps.
 unsigned depth_of(const Node& node) {
+  if (!node.is_list() && !node.is_map()) return 0;
   unsigned depth = 0;
   for (const Node& item : node.items) depth = std::max(depth, depth_of(item));
   return depth + 1;
@@ -46,25 +67,27 @@ class TreeBuilder : public YAML::EventHandler {
     std::string message;
   };
 
+  explicit TreeBuilder(const Places& places) : places_(places) {}
+
   Node root;
   std::vector<Problem> problems;
 
   void OnDocumentStart(const YAML::Mark& mark) override {
-    if (seen_document_) throw Stop{position_of(mark), "a second document begins here", "write one scenario per file"};
+    if (seen_document_) throw Stop{places_.of(mark), "a second document begins here", "write one scenario per file"};
     seen_document_ = true;
   }
   void OnDocumentEnd() override {}
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     Node node;
-    node.where = position_of(mark);
+    node.where = places_.of(mark);
     complete(std::move(node), anchor);
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     Node node;
     node.kind = Node::Kind::kScalar;
-    node.where = position_of(mark);
+    node.where = places_.of(mark);
     node.text = value;
     node.quoted = tag == "!";
     refuse_tag(tag, node.where);
@@ -73,11 +96,11 @@ class TreeBuilder : public YAML::EventHandler {
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     const auto found = anchors_.find(anchor);
     if (found == anchors_.end()) {
-      throw Stop{position_of(mark), "an alias inside of what it stands for", "anchor a part that does not contain it"};
+      throw Stop{places_.of(mark), "an alias inside of what it stands for", "anchor a part that does not contain it"};
     }
     Node copy = found->second;
-    if (open_.size() + depth_of(copy) > kMaxDepth) too_deep(position_of(mark));
-    count(count_of(copy) - 1, position_of(mark));
+    if (open_.size() + depth_of(copy) > kMaxDepth) too_deep(places_.of(mark));
+    count(count_of(copy) - 1, places_.of(mark));
     complete(std::move(copy), 0);
   }
 
@@ -91,7 +114,7 @@ class TreeBuilder : public YAML::EventHandler {
     open(Node::Kind::kMap, mark, tag, anchor);
   }
   void OnMapEnd() override {
-    merge(open_.back().node);
+    if (open_.back().merges) merge(open_.back().node);
     close();
   }
 
@@ -100,6 +123,8 @@ class TreeBuilder : public YAML::EventHandler {
     Node node;
     YAML::anchor_t anchor = 0;
     bool key_pending = false;  ///< Of a map: the last key has no value yet.
+    bool merges = false;       ///< Of a map: it has a merge key, or a key twice.
+    std::unordered_map<std::string, std::uint32_t> line_of_key;
   };
 
   static void refuse_tag(const std::string& tag, Position where) {
@@ -117,7 +142,7 @@ class TreeBuilder : public YAML::EventHandler {
   }
 
   void open(Node::Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
-    const Position where = position_of(mark);
+    const Position where = places_.of(mark);
     refuse_tag(tag, where);
     if (open_.size() + 1 > kMaxDepth) too_deep(where);
     if (expects_key()) throw Stop{where, "a key that is a list or a map", "keys are words"};
@@ -147,7 +172,7 @@ class TreeBuilder : public YAML::EventHandler {
     }
     Open& parent = open_.back();
     if (expects_key()) {
-      add_key(parent.node, node);
+      add_key(parent, node);
       parent.key_pending = true;
       return;
     }
@@ -155,17 +180,16 @@ class TreeBuilder : public YAML::EventHandler {
     parent.key_pending = false;
   }
 
-  void add_key(Node& map, const Node& key) {
+  void add_key(Open& map, const Node& key) {
     if (!key.is_scalar()) throw Stop{key.where, "a key that is no word", "keys are words"};
-    if (key.text != "<<" || key.quoted) {
-      for (const Node::Key& earlier : map.keys) {
-        if (earlier.name != key.text) continue;
-        problems.push_back(
-            {key.where, fmt::format("key '{}' is there twice; first in line {}", key.text, earlier.where.line)});
-        break;
-      }
+    const bool is_merge = key.text == "<<" && !key.quoted;
+    const auto [earlier, is_new] = map.line_of_key.emplace(key.text, key.where.line);
+    map.merges |= is_merge || !is_new;
+    if (!is_new && !is_merge && problems.size() < kMaxErrors) {
+      problems.push_back(
+          {key.where, fmt::format("key '{}' is there twice; first in line {}", key.text, earlier->second)});
     }
-    map.keys.push_back({key.text, key.where});
+    map.node.keys.push_back({key.text, key.where});
   }
 
   /// Applies `<<: *settings`: its keys count unless the map has them itself. Drops the later of duplicate keys.
@@ -196,6 +220,7 @@ class TreeBuilder : public YAML::EventHandler {
     map = std::move(merged);
   }
 
+  const Places& places_;
   bool seen_document_ = false;
   std::size_t nodes_ = 0;
   std::vector<Open> open_;
@@ -225,8 +250,9 @@ std::size_t first_bad_byte(std::string_view text) {
 Position position_at(std::string_view text, std::size_t byte) {
   const std::string_view before = text.substr(0, byte);
   const std::size_t line_start = before.rfind('\n') + 1;  // npos + 1 is 0.
+  const std::string_view line = before.substr(line_start);
   return {static_cast<std::uint32_t>(1 + std::count(before.begin(), before.end(), '\n')),
-          static_cast<std::uint32_t>(1 + byte - line_start)};
+          static_cast<std::uint32_t>(1 + line.size() - std::count_if(line.begin(), line.end(), continues_character))};
 }
 
 }  // namespace
@@ -274,13 +300,14 @@ std::string Node::found() const {
   // Cut between characters, not inside one.
   if (shown.size() > kLongest) {
     std::size_t end = kLongest;
-    while (end > 0 && (static_cast<unsigned char>(shown[end]) & 0xC0) == 0x80) --end;
+    while (end > 0 && continues_character(shown[end])) --end;
     shown.resize(end);
   }
   return fmt::format("'{}{}'", shown, shown.size() < text.size() ? "..." : "");
 }
 
 Document parse_document(std::string_view file, std::string_view text) {
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // A byte order mark.
   Document document;
   const auto fail = [&](Position where, std::string message, std::string advice) {
     document.diagnostics.push_back(
@@ -295,7 +322,8 @@ Document parse_document(std::string_view file, std::string_view text) {
          "save the file as UTF-8");
     return document;
   }
-  TreeBuilder builder;
+  const Places places(text);
+  TreeBuilder builder(places);
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
@@ -305,7 +333,7 @@ Document parse_document(std::string_view file, std::string_view text) {
   } catch (const Stop& stop) {
     fail(stop.where, stop.message, stop.advice);
   } catch (const YAML::Exception& error) {
-    fail(position_of(error.mark), "not YAML: " + error.msg, {});
+    fail(places.of(error.mark), "not YAML: " + error.msg, {});
   }
   for (const TreeBuilder::Problem& problem : builder.problems) fail(problem.where, problem.message, {});
   return document;

@@ -22,6 +22,8 @@ namespace snaphammer::scenario {
 inline constexpr std::size_t kMaxFileBytes = 1u << 20;
 inline constexpr std::size_t kMaxNodes = 100'000;  ///< Counted after aliases are expanded.
 inline constexpr unsigned kMaxDepth = 64;
+/// After that many, the errors of a file are no longer counted.
+inline constexpr std::size_t kMaxErrors = 200;
 
 struct Node {
   enum class Kind { kNull, kScalar, kList, kMap };

@@ -158,7 +158,7 @@ class Loader {
     }
     const std::vector<std::string> roots{"vm", "runtime", "limits", "timeout", "steps"};
     const std::string_view near = nearest_name(path.substr(0, path.find('.')), roots);
-    const std::string meant = near.empty() ? "" : fmt::format("did you mean '{}'? ", near);
+    const std::string meant = near.empty() || path.starts_with(near) ? "" : fmt::format("did you mean '{}'? ", near);
     return meant + error.advice();
   }
 

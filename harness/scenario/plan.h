@@ -20,9 +20,9 @@
 namespace snaphammer::scenario {
 
 struct PlanOptions {
-  std::optional<std::uint64_t> seed;  ///< Overrides the scenario's (`--seed`).
-  std::optional<unsigned> repeat;     ///< Overrides the scenario's (`--repeat`).
-  std::uint64_t random_seed = 1;      ///< For scenarios without a seed; print it.
+  std::optional<std::uint64_t> seed = {};  ///< Overrides the scenario's (`--seed`).
+  std::optional<unsigned> repeat = {};     ///< Overrides the scenario's (`--repeat`).
+  std::uint64_t random_seed = 1;           ///< For scenarios without a seed; print it.
 };
 
 /// All that a worker needs for one run. Immutable; copies share scenario and source.

@@ -7,6 +7,11 @@
 namespace snaphammer::scenario {
 
 bool Reader::fail(Position where, std::string message, std::string advice) {
+  if (diagnostics_.size() > kMaxErrors) return false;
+  if (diagnostics_.size() == kMaxErrors) {
+    message = fmt::format("more than {} errors; the rest is not shown", kMaxErrors);
+    advice.clear();
+  }
   diagnostics_.push_back(
       {file_, where, std::move(message), std::move(advice), std::string(line_of(text_, where.line))});
   return false;

@@ -1,0 +1,327 @@
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include "harness/report/campaign.h"
+#include "harness/report/reporter.h"
+#include "harness/report/statistics.h"
+#include "harness/report/summary_table.h"
+
+namespace snaphammer::report {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using nlohmann::ordered_json;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+RunResult passed(std::string scenario, std::uint64_t seed) {
+  RunResult run;
+  run.id = scenario + ".s" + std::to_string(seed);
+  run.scenario = std::move(scenario);
+  run.seed = seed;
+  run.verdict = Verdict::kPass;
+  run.expected = true;
+  run.seconds = 1.5;
+  run.accel = "tcg";
+  run.guest_kernel = "6.1.0-32-cloud-amd64";
+  run.artifacts = "runs/" + run.id;
+  run.reproduce = "snaphammer replay out/" + run.id;
+  return run;
+}
+
+/// Everything that a run can have, with text that formats must escape.
+RunResult failed() {
+  RunResult run = passed("stale-pages", 7);
+  run.id = "stale-pages.on_remove=ignore.s7";
+  run.point = {{"runtime.uffd.on_remove", "ignore"}, {"a.before.in.the.alphabet", 3}};
+  run.verdict = Verdict::kFail;
+  run.expected = false;
+  run.message = "expected pass, got fail (stale-page)";
+  Finding finding;
+  finding.id = "stale-page";
+  finding.oracle = "zero-pages zp";
+  finding.message = "page <0x7f> | \"old\" & # bytes\nsecond line";
+  finding.count = 28461;
+  finding.evidence = {{"address", "0x7f0000"}};
+  run.findings.push_back(finding);
+  run.faults.push_back({"uffd.remove", 3, 12.5});
+  run.faults.push_back({"uffd.delay", 0, std::nullopt});
+  RestoreReport restore;
+  restore.from = "s1";
+  restore.to_healthy_ms = 312.4;
+  restore.phases_ms = {{"spawn", 72}, {"load", 12}, {"agent", 200.4}};
+  restore.uffd = {{"faults", 10}};
+  run.restores.push_back(restore);
+  PauseReport pause;
+  pause.snapshot = "s1";
+  pause.type = "full";
+  pause.downtime_ms = 20;
+  pause.phases_ms = {{"refuse", 0.1}, {"drain", 5}};
+  pause.bytes = 92 << 20;
+  run.pauses.push_back(pause);
+  return run;
+}
+
+RunResult ended(std::string scenario, Verdict verdict, std::string message) {
+  RunResult run = passed(std::move(scenario), 1);
+  run.verdict = verdict;
+  run.expected = false;
+  run.message = std::move(message);
+  return run;
+}
+
+CampaignResult campaign() {
+  CampaignResult result;
+  result.tool = {{"name", "snaphammer"}, {"version", "0.1.0"}};
+  result.campaign = "20260131-235959-4f1c";
+  result.host = {{"kernel", "6.18"}};
+  result.started = "2026-01-31T23:59:59Z";
+  result.seconds = 12.25;
+  result.runs = {passed("restore-healthy", 1), failed(), ended("hung", Verdict::kInconclusive, "QEMU is missing"),
+                 ended("broken", Verdict::kError, "worker died: signal 11"),
+                 ended("other", Verdict::kSkipped, "needs diff-snapshots")};
+  return result;
+}
+
+// ---- statistics
+
+TEST(Statistics, APercentileIsASample) {
+  const std::vector<double> samples{5, 1, 4, 2, 3};
+  EXPECT_EQ(percentile(samples, 50), 3);
+  EXPECT_EQ(percentile(samples, 0), 1);
+  EXPECT_EQ(percentile(samples, 20), 1);
+  EXPECT_EQ(percentile(samples, 21), 2);
+  EXPECT_EQ(percentile(samples, 99), 5);
+  EXPECT_EQ(percentile(samples, 100), 5);
+  EXPECT_EQ(percentile(std::vector<double>{1, 2}, 50), 1);
+}
+
+TEST(Statistics, MeanAndMaximum) {
+  EXPECT_EQ(mean(std::vector<double>{1, 2, 6}), 3);
+  EXPECT_EQ(maximum(std::vector<double>{1, 6, 2}), 6);
+  EXPECT_EQ(maximum(std::vector<double>{-3, -1}), -1);
+}
+
+TEST(Statistics, OfNothingAreZero) {
+  EXPECT_EQ(percentile({}, 50), 0);
+  EXPECT_EQ(mean({}), 0);
+  EXPECT_EQ(maximum({}), 0);
+}
+
+// ---- results.json
+
+TEST(Results, ARunComesBackFromItsJson) {
+  const RunResult run = failed();
+  const Result<RunResult> again = run_result_from_json(ordered_json::parse(to_json(run).dump()));
+  ASSERT_TRUE(again) << again.error().describe();
+  EXPECT_EQ(to_json(*again).dump(), to_json(run).dump());
+  EXPECT_EQ(again->point, run.point);
+  EXPECT_EQ(again->restores[0].phases_ms, run.restores[0].phases_ms);
+  EXPECT_EQ(again->faults[1].first_at_ms, std::nullopt);
+  EXPECT_EQ(again->findings[0].count, 28461u);
+}
+
+TEST(Results, TheKeysAreThoseOfTheContractInItsOrder) {
+  const auto keys = [](const ordered_json& object) {
+    std::vector<std::string> names;
+    for (const auto& [name, value] : object.items()) names.push_back(name);
+    return names;
+  };
+  const ordered_json whole = to_json(campaign());
+  EXPECT_THAT(keys(whole), ElementsAre("schema", "tool", "campaign", "host", "started", "seconds", "summary", "runs"));
+  EXPECT_THAT(keys(whole["summary"]),
+              ElementsAre("total", "as_expected", "unexpected", "inconclusive", "error", "skipped", "flaky"));
+  const ordered_json& run = whole["runs"][1];
+  EXPECT_THAT(keys(run), ElementsAre("id", "scenario", "point", "seed", "verdict", "expected", "message", "findings",
+                                     "faults", "restores", "pauses", "accel", "accel_reason", "guest_kernel", "seconds",
+                                     "artifacts", "reproduce"));
+  EXPECT_THAT(keys(run["point"]), ElementsAre("runtime.uffd.on_remove", "a.before.in.the.alphabet"));
+  EXPECT_THAT(keys(run["findings"][0]), ElementsAre("id", "oracle", "message", "count", "evidence"));
+  EXPECT_THAT(keys(run["faults"][0]), ElementsAre("name", "acted", "first_at_ms"));
+  EXPECT_THAT(keys(run["restores"][0]), ElementsAre("from", "to_healthy_ms", "phases_ms", "uffd"));
+  EXPECT_THAT(keys(run["pauses"][0]), ElementsAre("snapshot", "type", "downtime_ms", "phases_ms", "bytes"));
+}
+
+TEST(Results, EveryKeyIsRequiredAndTyped) {
+  const ordered_json good = to_json(failed());
+  for (const auto& [key, value] : good.items()) {
+    ordered_json without = good;
+    without.erase(key);
+    EXPECT_FALSE(run_result_from_json(without)) << key;
+    ordered_json wrong = good;
+    wrong[key] = ordered_json::array({1});
+    EXPECT_FALSE(run_result_from_json(wrong)) << key;
+  }
+  ordered_json odd = good;
+  odd["verdict"] = "passed";
+  EXPECT_EQ(run_result_from_json(odd).error().message(), "run 'verdict' is unknown");
+  odd = good;
+  odd["restores"][0]["phases_ms"]["load"] = "fast";
+  EXPECT_EQ(run_result_from_json(odd).error().message(), "run: restores 0 'phases_ms' has a value that is no number");
+  EXPECT_FALSE(run_result_from_json(ordered_json::array()));
+}
+
+TEST(Results, BytesOfAGuestThatAreNoTextAreReplaced) {
+  RunResult run = failed();
+  run.findings[0].message = "bytes \xff\xfe";
+  run.findings[0].evidence = {{"read", "\xff"}};
+  run.message = "\x80";
+  const std::string dumped = to_json(run).dump();
+  EXPECT_THAT(dumped, HasSubstr("bytes \xEF\xBF\xBD\xEF\xBF\xBD"));
+  EXPECT_TRUE(run_result_from_json(ordered_json::parse(dumped)));
+}
+
+TEST(Results, ACampaignComesBackFromItsJson) {
+  const ordered_json written = to_json(campaign());
+  const auto again = campaign_result_from_json(ordered_json::parse(written.dump()));
+  ASSERT_TRUE(again) << again.error().describe();
+  EXPECT_EQ(to_json(*again).dump(), written.dump());
+}
+
+TEST(Results, AnotherSchemaIsRefused) {
+  ordered_json written = to_json(campaign());
+  written["schema"] = 2;
+  EXPECT_EQ(campaign_result_from_json(written).error().message(), "results: schema 2, this build reads 1");
+  EXPECT_FALSE(campaign_result_from_json(ordered_json::parse(R"({"schema": 1, "runs": {}})")));
+}
+
+TEST(Results, TheSummaryCountsEachRunOnce) {
+  Summary summary = summarize(campaign().runs);
+  EXPECT_EQ(summary, (Summary{5, 1, 1, 1, 1, 1, 0}));
+  RunResult inverted = failed();
+  inverted.expected = true;
+  EXPECT_EQ(summarize({inverted}).as_expected, 1u);
+}
+
+// ---- the table
+
+TEST(SummaryTable, HasALinePerScenarioAndPoint) {
+  std::vector<RunResult> runs{passed("restore-healthy", 1), failed(), passed("restore-healthy", 2)};
+  runs[0].restores.push_back({"s1", 100, {}, {}});
+  runs[2].restores.push_back({"s1", 300, {}, {}});
+  runs[1].point.resize(1);
+  EXPECT_EQ(summary_table(runs, 200),
+            "SCENARIO         POINT             RUNS  EXPECTED  VERDICTS  FINDINGS      RESTORE P50     MAX\n"
+            "restore-healthy  -                    2         2  pass 2    -                  100 ms  300 ms\n"
+            "stale-pages      on_remove=ignore     1         0  fail 1    stale-page 1       312 ms  312 ms\n");
+}
+
+TEST(SummaryTable, FitsANarrowTerminal) {
+  std::vector<RunResult> runs{failed()};
+  runs[0].point[0].second = std::string(200, 'x');
+  runs[0].scenario = std::string(80, 's');
+  std::istringstream lines(summary_table(runs, 80));
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80u) << line;
+}
+
+TEST(PointLabel, UsesTheLastNamesThatTellPathsApart) {
+  EXPECT_EQ(point_label({}), "");
+  EXPECT_EQ(point_label({{"vm.memory", "1GiB"}, {"timeout", 5}}), "memory=1GiB,timeout=5");
+  EXPECT_EQ(point_label({{"a.b.x", 1}, {"c.b.x", 2}}), "a.b.x=1,c.b.x=2");
+  EXPECT_EQ(point_label({{"x", 1}, {"a.x", 2}}), "x=1,a.x=2");
+}
+
+// ---- reports, against approved output
+
+/// Compares with testdata/NAME. To approve new output: SNAPHAMMER_APPROVE=1.
+void expect_golden(const std::string& name, const std::string& text) {
+  const fs::path file = fs::path(TESTDATA) / name;
+  if (std::getenv("SNAPHAMMER_APPROVE") != nullptr) std::ofstream(file) << text;
+  std::stringstream approved;
+  approved << std::ifstream(file).rdbuf();
+  EXPECT_EQ(text, approved.str());
+}
+
+TEST(Golden, Junit) { expect_golden("campaign.junit.xml", render_junit(campaign())); }
+TEST(Golden, Tap) { expect_golden("campaign.tap", render_tap(campaign())); }
+TEST(Golden, Markdown) { expect_golden("campaign.md", render_markdown(campaign())); }
+TEST(Golden, Json) { expect_golden("campaign.json", render_json(campaign())); }
+
+TEST(Junit, IsWellFormedWhateverAGuestSays) {
+  CampaignResult hostile = campaign();
+  hostile.runs[1].message = "]]> <x> & \" ' \x01 \x1b[31m";
+  const fs::path file = fs::temp_directory_path() / ("junit-" + std::to_string(::getpid()) + ".xml");
+  std::ofstream(file) << render_junit(hostile);
+  const std::string command =
+      "/usr/bin/python3 -c 'import sys, xml.dom.minidom as m; m.parse(sys.argv[1])' " + file.string();
+  EXPECT_EQ(std::system(command.c_str()), 0);
+  fs::remove(file);
+}
+
+TEST(ResultsSchema, AcceptsResultsAndNothingElse) {
+  if (std::system("/usr/bin/python3 -c 'import jsonschema' 2>/dev/null") != 0) GTEST_SKIP() << "no python3-jsonschema";
+  const fs::path directory = fs::temp_directory_path() / ("results-schema-" + std::to_string(::getpid()));
+  fs::create_directories(directory);
+  std::ofstream(directory / "schema.json") << results_schema().dump();
+  const auto is_valid = [&](const ordered_json& results) {
+    std::ofstream(directory / "results.json") << results.dump();
+    const std::string command =
+        "/usr/bin/python3 -c 'import sys, json, jsonschema as j; s = json.load(open(sys.argv[1])); "
+        "j.Draft202012Validator.check_schema(s); j.Draft202012Validator(s).validate(json.load(open(sys.argv[2])))' " +
+        (directory / "schema.json").string() + " " + (directory / "results.json").string() + " 2>/dev/null";
+    return std::system(command.c_str()) == 0;
+  };
+  const ordered_json good = to_json(campaign());
+  EXPECT_TRUE(is_valid(good));
+  ordered_json bad = good;
+  bad["runs"][0]["verdict"] = "passed";
+  EXPECT_FALSE(is_valid(bad));
+  bad = good;
+  bad["runs"][0].erase("seed");
+  EXPECT_FALSE(is_valid(bad));
+  fs::remove_all(directory);
+}
+
+// ---- reporters
+
+class Reporters : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = fs::temp_directory_path() / "reporters-XXXXXX";
+    directory_ = ::mkdtemp(pattern.data());
+  }
+  void TearDown() override { fs::remove_all(directory_); }
+  std::string read(const char* name) {
+    std::stringstream text;
+    text << std::ifstream(directory_ / name).rdbuf();
+    return text.str();
+  }
+  fs::path directory_;
+};
+
+TEST_F(Reporters, SeveralWriteTheirFilesWhenTheCampaignEnds) {
+  auto reporters =
+      make_reporters("tap=" + (directory_ / "a.tap").string() + ",json=" + (directory_ / "b.json").string());
+  ASSERT_TRUE(reporters) << reporters.error().describe();
+  ASSERT_EQ(reporters->size(), 2u);
+  for (const auto& reporter : *reporters) ASSERT_TRUE(reporter->campaign_ended(campaign()));
+  EXPECT_EQ(read("a.tap"), render_tap(campaign()));
+  EXPECT_EQ(read("b.json"), render_json(campaign()));
+  EXPECT_EQ(std::distance(fs::directory_iterator(directory_), fs::directory_iterator()), 2);
+}
+
+TEST_F(Reporters, WhatCannotBeWrittenIsAnError) {
+  const auto reporters = make_reporters("tap=" + (directory_ / "none" / "a.tap").string());
+  const Result<void> written = reporters->front()->campaign_ended(campaign());
+  ASSERT_FALSE(written);
+  EXPECT_THAT(written.error().message(), HasSubstr("none/a.tap"));
+}
+
+TEST(ReporterSpec, SaysWhatIsWrong) {
+  EXPECT_EQ(make_reporters("junitt=x").error().describe(),
+            "--report: unknown format 'junitt'; use json, junit, markdown or tap, as in junit=out.xml");
+  EXPECT_EQ(make_reporters("tap=").error().describe(),
+            "--report: no file for 'tap'; write it as tap=FILE; - is standard output");
+  EXPECT_FALSE(make_reporters("tap=a,json"));
+  EXPECT_TRUE(make_reporters("")->empty());
+}
+
+}  // namespace
+}  // namespace snaphammer::report

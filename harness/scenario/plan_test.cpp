@@ -1,0 +1,403 @@
+#include "harness/scenario/plan.h"
+
+#include <set>
+
+#include <gmock/gmock.h>
+
+#include "harness/scenario/plan_id.h"
+#include "harness/scenario/testing/errors_of.h"
+
+namespace snaphammer::scenario {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+const std::string kHead = "version: 1\nname: sample\n";
+const std::string kSteps =
+    "steps:\n"
+    "  - make: {id: a}\n"
+    "  - wait: 1s\n"
+    "  - group: {steps: [{make: {id: b, size: 5}}]}\n"
+    "  - drop: a\n";
+
+LoadedScenario loaded(const std::string& rest) {
+  Loaded result = load_text("dir/test.yaml", kHead + rest, {.require_available = false});
+  EXPECT_EQ(errors_of(result.diagnostics), "");
+  return std::move(result.scenario).value();
+}
+std::vector<RunPlan> runs_of(const std::string& rest, PlanOptions options = {}) {
+  Planned planned = plan(loaded(rest), options);
+  EXPECT_EQ(errors_of(planned.diagnostics), "");
+  return std::move(planned.runs);
+}
+std::string errors(const std::string& rest) { return errors_of(kHead + rest, {.require_available = false}); }
+
+std::vector<std::string> ids(const std::vector<RunPlan>& runs) {
+  std::vector<std::string> ids;
+  for (const RunPlan& run : runs) ids.push_back(run.id);
+  return ids;
+}
+/// The option of step `index`, in canonical form.
+json option(const RunPlan& run, std::size_t index, const char* key) {
+  return run.scenario->steps.at(index)->options().at(key);
+}
+
+TEST(Plan, AScenarioWithoutAMatrixIsOneRun) {
+  const auto runs = runs_of(kSteps + "seed: 7");
+  ASSERT_EQ(runs.size(), 1u);
+  EXPECT_EQ(runs[0].id, "sample.s7");
+  EXPECT_EQ(runs[0].seed, 7u);
+  EXPECT_TRUE(runs[0].point.empty());
+  EXPECT_EQ(runs[0].source->file, "dir/test.yaml");
+}
+
+TEST(Plan, EveryCombinationIsAPointAndTheFirstAxisVariesSlowest) {
+  const auto runs =
+      runs_of(kSteps + "seed: 1\nmatrix: {runtime.uffd.on_remove: [zero, ignore], vm.memory: [128MiB, 256MiB, 1GiB]}");
+  EXPECT_THAT(ids(runs), ::testing::ElementsAre(
+                             "sample.on_remove=zero,memory=128MiB.s1", "sample.on_remove=zero,memory=256MiB.s1",
+                             "sample.on_remove=zero,memory=1GiB.s1", "sample.on_remove=ignore,memory=128MiB.s1",
+                             "sample.on_remove=ignore,memory=256MiB.s1", "sample.on_remove=ignore,memory=1GiB.s1"));
+  EXPECT_EQ(runs[5].scenario->runtime.uffd.on_remove, OnRemove::kIgnore);
+  EXPECT_EQ(runs[5].scenario->vm.memory, 1_GiB);
+  EXPECT_EQ(runs[0].scenario->runtime.uffd.on_remove, OnRemove::kZero);
+  EXPECT_EQ(runs[5].point, (Point{{"runtime.uffd.on_remove", "ignore"}, {"vm.memory", "1GiB"}}));
+}
+
+TEST(Plan, RepeatsOfAPointHaveConsecutiveSeeds) {
+  const auto runs = runs_of(kSteps + "seed: 10\nrepeat: 2\nmatrix: {runtime.snapshot.sync: [on, off]}");
+  EXPECT_THAT(ids(runs), ::testing::ElementsAre("sample.sync=true.s10", "sample.sync=true.s11", "sample.sync=false.s10",
+                                                "sample.sync=false.s11"));
+}
+
+TEST(Plan, SeedAndRepeatCanBeOverridden) {
+  EXPECT_EQ(ids(runs_of(kSteps, {.random_seed = 55})), std::vector<std::string>{"sample.s55"});
+  EXPECT_EQ(ids(runs_of(kSteps + "seed: 1", {.seed = 9, .repeat = 2, .random_seed = 55})),
+            (std::vector<std::string>{"sample.s9", "sample.s10"}));
+}
+
+TEST(Plan, AFreshSeedIsShortAndNotZero) {
+  for (int i = 0; i < 100; ++i) {
+    const std::uint64_t seed = fresh_seed();
+    EXPECT_GE(seed, 1u);
+    EXPECT_LE(seed, 999'999'999u);
+  }
+}
+
+TEST(Plan, TheSameFileGivesTheSamePlan) {
+  const std::string text = kSteps + "seed: 3\nmatrix: {vm.vcpus: 1..8}";
+  EXPECT_EQ(ids(runs_of(text)), ids(runs_of(text)));
+}
+
+// ---- what a matrix can vary
+
+TEST(Matrix, RangesAreWholeNumbersWithBothEnds) {
+  const auto vcpus = [&](const std::string& axis) {
+    std::vector<unsigned> values;
+    for (const RunPlan& run : runs_of(kSteps + "matrix: {vm.vcpus: " + axis + "}")) {
+      values.push_back(run.scenario->vm.vcpus);
+    }
+    return values;
+  };
+  EXPECT_EQ(vcpus("1..4"), (std::vector<unsigned>{1, 2, 3, 4}));
+  EXPECT_EQ(vcpus("{from: 1, to: 8, step: 3}"), (std::vector<unsigned>{1, 4, 7}));
+  EXPECT_EQ(vcpus("[1..2, 8]"), (std::vector<unsigned>{1, 2, 8}));
+}
+
+TEST(Matrix, AStepIsNamedByIndexNameOrKind) {
+  for (const char* path : {"steps.0.size", "steps.0.make.size", "steps.a.size"}) {
+    const auto runs = runs_of(kSteps + "matrix: {" + path + ": [2, 3]}");
+    ASSERT_EQ(runs.size(), 2u);
+    EXPECT_EQ(option(runs[1], 0, "size"), 3) << path;
+    EXPECT_EQ(runs[1].id, "sample.size=3.s1");
+  }
+  const auto waits = runs_of(kSteps + "matrix: {wait: [2s, 3s]}");
+  EXPECT_EQ(waits[1].scenario->steps[1]->options(), "3s");
+  EXPECT_EQ(waits[1].point[0].second, "3s");
+}
+
+TEST(Matrix, NestedStepsAreReached) {
+  for (const char* path : {"steps.b.size", "group.steps.0.make.size", "steps.2.group.steps.0.make.size"}) {
+    const auto runs = runs_of(kSteps + "matrix: {" + path + ": [2, 3]}");
+    const json group = runs[1].scenario->steps[2]->options();
+    EXPECT_EQ(group["steps"][0]["make"]["size"], 3) << path;
+  }
+}
+
+TEST(Matrix, ControlAndAbsentOptionsCanBeVaried) {
+  const auto runs = runs_of(kSteps + "matrix: {steps.0.timeout: [1s, 2s], steps.0.labels: [[x], [y, z]]}");
+  ASSERT_EQ(runs.size(), 4u);
+  EXPECT_EQ(runs[3].scenario->steps[0]->control.timeout, std::chrono::seconds(2));
+  EXPECT_EQ(option(runs[3], 0, "labels"), json::parse(R"(["y", "z"])"));
+}
+
+TEST(Matrix, ARequiredKeyMayComeFromTheMatrix) {
+  const auto runs = runs_of("steps: [{make: {}}]\nmatrix: {make.id: [x, y]}");
+  EXPECT_EQ(option(runs[1], 0, "id"), "y");
+}
+
+TEST(Matrix, LimitsTimeoutAndUnionsCanBeVaried) {
+  const auto runs = runs_of(kSteps +
+                            "matrix: {timeout: [1m, 2m], limits.downtime.max: [1s], runtime.pause.balloon: "
+                            "[auto, off, 128MiB]}");
+  ASSERT_EQ(runs.size(), 6u);
+  EXPECT_EQ(runs[5].scenario->timeout, std::chrono::minutes(2));
+  EXPECT_EQ(runs[5].scenario->limits.by_measure.at("downtime").max, std::chrono::seconds(1));
+  EXPECT_EQ(std::get<ByteCount>(runs[5].scenario->runtime.pause.balloon), 128_MiB);
+  EXPECT_EQ(runs[4].point[2].second, "off");
+}
+
+TEST(Matrix, APathThatLeadsNowhereIsAnError) {
+  EXPECT_EQ(errors(kSteps + "matrix: {runtime.uffd.on_remov: [zero]}"),
+            "8:10: unknown key 'on_remov' in runtime.uffd; did you mean 'on_remove'? known: on_remove, on_eagain, "
+            "event_order, prefetch, workers, prefetch_chunk, handler\n");
+  EXPECT_EQ(errors(kSteps + "matrix: {uffd.on_remove: [zero]}"),
+            "8:10: matrix: 'uffd' cannot be varied; did you mean 'runtime.uffd.on_remove'?\n");
+  EXPECT_EQ(
+      errors(kSteps + "matrix: {name: [a, b]}"),
+      "8:10: matrix: 'name' cannot be varied; a path begins with vm, runtime, limits, timeout, steps, or the kind "
+      "of a step\n");
+  EXPECT_EQ(errors(kSteps + "matrix: {steps.9.size: [1]}"),
+            "8:10: matrix: no step '9'; give an index below 4, or a step's `id` or `as`\n");
+  EXPECT_EQ(errors(kSteps + "matrix: {make.size: [1, 2]}"),
+            "8:10: matrix: the scenario has 2 steps 'make'; say which by index: steps.0\n");
+  EXPECT_EQ(errors(kSteps + "matrix: {use.thing: [a]}"), "8:10: matrix: the scenario has no step 'use'\n");
+  EXPECT_EQ(errors(kSteps + "matrix: {vm..memory: [1GiB]}"),
+            "8:10: matrix: an empty name in the path; write it as runtime.uffd.on_remove\n");
+  EXPECT_EQ(errors(kSteps + "matrix: {wait.duration: [1s]}"),
+            "8:10: matrix: 'duration' leads into '1s'; end the path before it, or write the value as a map\n");
+  EXPECT_EQ(errors(kSteps + "matrix: {steps.0: [1s]}"),
+            "8:10: matrix: no option of a step; write it as steps.3.prefetch\n");
+}
+
+TEST(Matrix, AValueIsCheckedWhereItIsWritten) {
+  EXPECT_EQ(errors(kSteps + "matrix: {vm.memory: [128MiB, 100]}"),
+            "8:30: vm.memory: expected a size such as 256MiB, got '100'; write a whole number and B, "
+            "KiB, MiB, GiB or TiB, for example 256MiB\n");
+}
+
+TEST(Matrix, AxesHaveDistinctValuesAndPlaces) {
+  EXPECT_EQ(errors(kSteps + "matrix: {vm.memory: [1GiB, 1024MiB]}"),
+            "8:28: matrix: vm.memory has the value '1024MiB' twice\n");
+  EXPECT_EQ(errors(kSteps + "matrix: {steps.0.size: [1], steps.a.size: [2]}"),
+            "8:29: matrix: 'steps.a.size' and 'steps.0.size' set the same\n");
+  EXPECT_EQ(errors(kSteps + "matrix: {vm.balloon: [{}], vm.balloon.deflate_on_oom: [on]}"),
+            "8:28: matrix: 'vm.balloon.deflate_on_oom' and 'vm.balloon' set the same\n");
+}
+
+TEST(Matrix, ItsFormIsChecked) {
+  EXPECT_EQ(errors(kSteps + "matrix: [a]"),
+            "8:9: matrix: expected a map from paths such as runtime.uffd.on_remove to lists of values, got a list\n");
+  EXPECT_EQ(errors(kSteps + "matrix: {vm.vcpus: 3}"),
+            "8:20: matrix.vm.vcpus: expected a list of values, or a range such as 0..200, got '3'\n");
+  EXPECT_EQ(errors(kSteps + "matrix: {vm.vcpus: []}"), "8:20: matrix.vm.vcpus: no values\n");
+  EXPECT_EQ(errors(kSteps + "matrix: {vm.vcpus: 5..1}"), "8:20: matrix.vm.vcpus: an empty range\n");
+  EXPECT_EQ(errors(kSteps + "matrix: {vm.vcpus: 1..9999999999}"), "8:20: matrix.vm.vcpus: more than 10000 values\n");
+  EXPECT_EQ(errors(kSteps + "matrix: {vm.vcpus: {from: 1}}"),
+            "8:20: key 'to' is missing in matrix.vm.vcpus; add it: to, a whole number\n");
+  EXPECT_EQ(errors(kSteps + "matrix: {vm.vcpus: {from: 1, to: 4, step: 0}}"),
+            "8:43: matrix.vm.vcpus.step: expected a whole number from 1 to 9223372036854775807, got '0'\n");
+}
+
+TEST(Matrix, TheNumberOfPointsIsBounded) {
+  EXPECT_EQ(errors(kSteps + "matrix: {steps.0.size: 1..100, steps.b.size: 1..100, vm.vcpus: 1..64}"),
+            "8:10: the matrix has more than 100000 points; split the scenario\n");
+}
+
+TEST(Matrix, ExtremesOfARangeDoNotOverflow) {
+  EXPECT_EQ(errors(kSteps + "matrix: {vm.vcpus: -9223372036854775808..9223372036854775807}"),
+            "8:20: matrix.vm.vcpus: more than 10000 values\n");
+  EXPECT_THAT(errors(kSteps + "matrix: {steps.0.size: {from: 9223372036854775806, to: 9223372036854775807}}"),
+              HasSubstr("got '9223372036854775806'"));
+}
+
+TEST(Matrix, ACombinationThatIsInvalidIsFoundByThePlan) {
+  // Each value alone fits the first point; together they name one thing twice.
+  const std::string text =
+      "steps: [{make: {id: a}}, {make: {id: b}}]\nmatrix: {steps.0.id: [a, c], steps.1.id: [b, c]}";
+  const Planned planned = plan(loaded(text), {});
+  EXPECT_TRUE(planned.runs.empty());
+  EXPECT_THAT(errors_of(planned.diagnostics), HasSubstr("thing 'c' is there already"));
+}
+
+// ---- which expectation decides
+
+TEST(PlanExpectation, TheFirstEntryThatMatchesDecides) {
+  const auto runs = runs_of(kSteps +
+                            "matrix: {runtime.uffd.on_remove: [zero, ignore, stop], runtime.snapshot.sync: [on, off]}\n"
+                            "expect:\n"
+                            "  - when: {runtime.uffd.on_remove: stop, runtime.snapshot.sync: no}\n"
+                            "    verdict: inconclusive\n"
+                            "  - when: {runtime.uffd.on_remove: [ignore, stop]}\n"
+                            "    verdict: fail\n"
+                            "    findings: [hang]\n");
+  std::vector<std::string> verdicts;
+  for (const RunPlan& run : runs) verdicts.push_back(word_for(run.expectation.verdict));
+  EXPECT_EQ(verdicts, (std::vector<std::string>{"pass", "pass", "fail", "fail", "fail", "inconclusive"}));
+}
+
+TEST(PlanExpectation, ValuesAreComparedByMeaningNotBySpelling) {
+  const auto runs = runs_of(kSteps +
+                            "matrix: {vm.memory: [1024MiB, 128MiB]}\n"
+                            "expect: [{when: {vm.memory: 1GiB}, verdict: fail}]\n");
+  EXPECT_EQ(runs[0].expectation.verdict, Verdict::kFail);
+  EXPECT_EQ(runs[1].expectation.verdict, Verdict::kPass);
+}
+
+TEST(PlanExpectation, AListCanBeOneValue) {
+  const auto runs = runs_of(kSteps +
+                            "matrix: {vm.kernel_args: [[a], [a, b]]}\n"
+                            "expect: [{when: {vm.kernel_args: [a, b]}, verdict: fail}]\n");
+  EXPECT_EQ(runs[0].expectation.verdict, Verdict::kPass);
+  EXPECT_EQ(runs[1].expectation.verdict, Verdict::kFail);
+}
+
+// ---- ids
+
+TEST(RunId, IsFitForAFileNameAndUniqueWhateverThePoint) {
+  const std::vector<Point> points{
+      {},
+      {{"vm.kernel_args", json::array({"a=1"})}},
+      {{"vm.kernel_args", json::array({"a=2"})}},
+      {{"a.path", "x/y"}},
+      {{"a.path", "x-y"}},
+      {{"a.path", "x\ny"}},
+      {{"a.path", std::string(1000, 'x')}},
+      {{"a.path", std::string(1001, 'x')}},
+      {{"a.b", "1"}, {"c.b", "2"}},
+      {{"a.b", "2"}, {"c.b", "1"}},
+      {{"a.b", "1,c.b=2"}},
+  };
+  std::set<std::string> ids;
+  for (const Point& point : points) {
+    const std::string id = run_id(std::string(80, 'n'), point, 18446744073709551615ull);
+    EXPECT_TRUE(ids.insert(id).second) << id;
+    EXPECT_LE(id.size(), 170u);
+    EXPECT_THAT(id, ::testing::MatchesRegex("[A-Za-z0-9_.,=-]+"));
+  }
+}
+
+TEST(RunId, PathsWithOneLastNameAreToldApart) {
+  EXPECT_EQ(run_id("n", {{"runtime.uffd.prefetch", "all"}, {"restore.prefetch", "off"}}, 1),
+            "n.uffd.prefetch=all,restore.prefetch=off.s1");
+}
+
+// ---- judging
+
+report::RunResult result(Verdict verdict, std::vector<std::string> findings) {
+  report::RunResult run;
+  run.verdict = verdict;
+  for (std::string& id : findings) {
+    report::Finding finding;
+    finding.id = std::move(id);
+    run.findings.push_back(std::move(finding));
+  }
+  return run;
+}
+Expectation expecting(Verdict verdict, std::optional<std::vector<std::string>> findings = std::nullopt) {
+  Expectation expectation;
+  expectation.verdict = verdict;
+  expectation.findings = std::move(findings);
+  return expectation;
+}
+
+TEST(Judge, APassIsExpectedByDefault) {
+  EXPECT_TRUE(judge(Expectation{}, result(Verdict::kPass, {})).expected);
+  const Judgement failed = judge(Expectation{}, result(Verdict::kFail, {"hang"}));
+  EXPECT_FALSE(failed.expected);
+  EXPECT_EQ(failed.reason, "expected pass, got fail (hang)");
+}
+
+TEST(Judge, FindingsAreEachAtLeastOnceAndNoOthers) {
+  const Expectation expectation = expecting(Verdict::kFail, {{"stale-page", "hang"}});
+  EXPECT_TRUE(judge(expectation, result(Verdict::kFail, {"hang", "stale-page", "hang"})).expected);
+  EXPECT_FALSE(judge(expectation, result(Verdict::kFail, {"hang"})).expected);
+  EXPECT_FALSE(judge(expectation, result(Verdict::kFail, {"hang", "stale-page", "leak"})).expected);
+  EXPECT_EQ(judge(expectation, result(Verdict::kPass, {})).reason, "expected fail (hang, stale-page), got pass");
+}
+
+TEST(Judge, AFailWithoutFindingsNamedAllowsAny) {
+  EXPECT_TRUE(judge(expecting(Verdict::kFail), result(Verdict::kFail, {"leak"})).expected);
+  EXPECT_FALSE(judge(expecting(Verdict::kFail), result(Verdict::kPass, {})).expected);
+}
+
+TEST(Judge, OtherVerdictsAreExpectedOnlyWhenNamed) {
+  for (const Verdict verdict : {Verdict::kInconclusive, Verdict::kError, Verdict::kSkipped}) {
+    EXPECT_FALSE(judge(Expectation{}, result(verdict, {})).expected);
+    EXPECT_FALSE(judge(expecting(Verdict::kFail, {{"hang"}}), result(verdict, {"hang"})).expected);
+    EXPECT_TRUE(judge(expecting(verdict), result(verdict, {})).expected);
+  }
+}
+
+TEST(Judge, APassWithAFindingIsNotAPass) {
+  EXPECT_FALSE(judge(Expectation{}, result(Verdict::kPass, {"leak"})).expected);
+}
+
+// ---- limits
+
+TEST(CheckLimits, EachBrokenBoundIsAFinding) {
+  const Limits limits =
+      loaded(kSteps + "limits: {restore_to_healthy: {p50: 500ms, max: 3s}, downtime: {max: 1ms}}").first_point.limits;
+  report::RunResult run;
+  for (const double ms : {100.0, 200.0, 3001.0}) {
+    report::RestoreReport restore;
+    restore.to_healthy_ms = ms;
+    run.restores.push_back(restore);
+  }
+  const auto findings = check_limits(limits, run);
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings[0].id, "limit");
+  EXPECT_EQ(findings[0].message, "restore_to_healthy max: 3001.0 ms, more than 3s");
+  EXPECT_EQ(findings[0].evidence["samples"], 3);
+}
+
+TEST(CheckLimits, AtTheLimitIsWithinIt) {
+  const Limits limits = loaded(kSteps + "limits: {downtime: {mean: 10ms, p99: 20ms}}").first_point.limits;
+  report::RunResult run;
+  run.pauses.resize(2);
+  run.pauses[1].downtime_ms = 20;
+  EXPECT_TRUE(check_limits(limits, run).empty());
+  run.pauses[1].downtime_ms = 20.1;
+  EXPECT_EQ(check_limits(limits, run).size(), 2u);
+}
+
+// ---- plan.json
+
+TEST(PlanJson, ComesBackWithoutTheFile) {
+  const auto runs = runs_of(kSteps +
+                            "seed: 3\nmatrix: {runtime.uffd.on_remove: [zero, ignore], steps.0.labels: [[x], [y, 1]]}\n"
+                            "expect: [{when: {runtime.uffd.on_remove: ignore}, verdict: fail, findings: [hang]}]\n");
+  for (const RunPlan& run : runs) {
+    const auto again = run_plan_from_json(json::parse(to_json(run).dump()));
+    ASSERT_TRUE(again) << again.error().describe();
+    EXPECT_EQ(again->id, run.id);
+    EXPECT_EQ(again->seed, run.seed);
+    EXPECT_EQ(again->point, run.point);
+    EXPECT_EQ(again->expectation.verdict, run.expectation.verdict);
+    EXPECT_EQ(again->expectation.findings, run.expectation.findings);
+    EXPECT_EQ(again->source->text, run.source->text);
+    EXPECT_EQ(Codec<Scenario>::write(*again->scenario), Codec<Scenario>::write(*run.scenario));
+  }
+}
+
+TEST(PlanJson, WhatIsDamagedIsRefused) {
+  const json good = to_json(runs_of(kSteps)[0]);
+  EXPECT_TRUE(run_plan_from_json(good));
+  for (const auto& [key, value] : good.items()) {
+    if (key == "resolved" || key == "scenario") continue;  // For readers only.
+    json without = good;
+    without.erase(key);
+    EXPECT_FALSE(run_plan_from_json(without)) << key;
+    json wrong = good;
+    wrong[key] = json::array({json::object()});
+    EXPECT_FALSE(run_plan_from_json(wrong)) << key;
+  }
+  json broken = good;
+  broken["text"] = "version: 1\nnam: x\n";
+  EXPECT_THAT(run_plan_from_json(broken).error().message(), HasSubstr("unknown key 'nam'"));
+  EXPECT_FALSE(run_plan_from_json(json::array()));
+}
+
+}  // namespace
+}  // namespace snaphammer::scenario
