@@ -15,8 +15,9 @@ void HeaderBuilder::append(ByteCount length, std::uint32_t source, ByteCount sto
   if (length == 0) return;
   assert(length % kPageSize == 0 && length <= header_.map.size - position_);
   Run* last = header_.map.runs.empty() ? nullptr : &header_.map.runs.back();
-  const bool zeros = source == MemoryMap::kZerosSource;
-  if (last != nullptr && last->source == source && (zeros || last->storage + last->length == storage)) {
+  if (last != nullptr && last->source == source) {
+    // A generation stores its pages in guest order, so neighbours in the guest are neighbours in its file, too.
+    assert(source == MemoryMap::kZerosSource || last->storage + last->length == storage);
     last->length += length;
   } else {
     header_.map.runs.push_back({.offset = position_, .length = length, .storage = storage, .source = source});

@@ -79,16 +79,14 @@ Result<void> check_run(const MemoryHeader& header, std::size_t index, std::vecto
   if (run.length == 0 || run.length % kPageSize != 0) return bad("is not a whole number of pages");
   if (run.length > header.map.size - run.offset) return bad(fmt::format("reaches beyond {:#x}", header.map.size));
 
-  const Run* previous = index == 0 ? nullptr : &header.map.runs[index - 1];
-  const bool same_source = previous != nullptr && previous->source == run.source;
+  // Neighbours from one generation lie together in its file, as do zeros: they are one run.
+  if (index > 0 && header.map.runs[index - 1].source == run.source) return bad("is not joined with the one before it");
   if (run.zeros()) {
     if (run.storage != 0) return bad("is zeros and has a storage offset");
-    if (same_source) return bad("is not joined with the one before it");
     return {};
   }
   if (run.storage % kPageSize != 0 || run.storage > kMaxSize) return bad("has a bad storage offset");
   ByteCount& end = ends[run.source];
-  if (same_source && run.storage == end) return bad("is not joined with the one before it");
   // The own file has no page twice and none that is not used; of an older one, some may not be used any more.
   const bool in_order = run.source == MemoryMap::kOwnSource ? run.storage == end : run.storage >= end;
   if (!in_order) return bad(fmt::format("is not stored after its source's earlier run, which ends at {:#x}", end));

@@ -144,6 +144,11 @@ INSTANTIATE_TEST_SUITE_P(
                                 h.map.runs.back().source = 1, h.map.runs.back().storage = 2 * kP,
                                 h.blocks.push_back({});
                               }},
+                    Malformed{"ZerosThatShouldBeOne", "not joined",
+                              [](auto& h) {
+                                h.map.runs[5] = {6 * kP, kP, 0, 0};
+                                h.blocks.pop_back();
+                              }},
                     Malformed{"SourceTwice", "listed twice", [](auto& h) { h.map.sources[2] = h.map.sources[1]; }},
                     Malformed{"SourceUnused", "not used", [](auto& h) { h.map.sources.push_back(build(9)); }},
                     Malformed{"OwnIdIsNil", "listed twice", [](auto& h) { h.map.sources[1] = {}; }},
