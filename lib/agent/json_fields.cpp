@@ -98,7 +98,8 @@ std::int64_t JsonFields::integer(const char* name, std::optional<std::int64_t> f
 std::uint64_t JsonFields::count(const char* name, std::optional<std::uint64_t> fallback) {
   const auto* value = find(name, !fallback);
   if (value == nullptr) return fallback.value_or(0);
-  if (!value->is_number_unsigned()) return wrong(name, "to be a whole number, not negative"), 0;
+  const bool negative = !value->is_number_unsigned() && value->is_number_integer() && value->get<std::int64_t>() < 0;
+  if (!value->is_number_integer() || negative) return wrong(name, "to be a whole number, not negative"), 0;
   return value->get<std::uint64_t>();
 }
 
