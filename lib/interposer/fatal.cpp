@@ -19,6 +19,7 @@ void write_line(const char* format, std::va_list arguments) {
   constexpr char kPrefix[] = "snaphammer-interposer: ";
   std::memcpy(line, kPrefix, sizeof kPrefix);
   std::size_t used = sizeof kPrefix - 1;
+  // NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): its callers start it.
   const int wanted = std::vsnprintf(line + used, sizeof line - used - 1, format, arguments);
   if (wanted > 0) used += std::min<std::size_t>(static_cast<std::size_t>(wanted), sizeof line - used - 2);
   line[used++] = '\n';

@@ -24,9 +24,10 @@ struct GuestRegion {
 class GuestMemory {
  public:
   GuestMemory() = default;
+  /// `regions` are valid.
   explicit GuestMemory(std::vector<GuestRegion> regions) : regions_(std::move(regions)) {}
 
-  /// Whether a table makes sense: no region is empty or wraps around, in either address space.
+  /// Whether a table makes sense: no region is empty, or reaches the end of either address space.
   static bool is_valid(std::span<const GuestRegion> regions);
 
   /// The longest beginning of [address, address + length) that one region holds; empty when `address`
@@ -35,10 +36,9 @@ class GuestMemory {
 
   /// Calls visit(piece, guest address of the piece) for all of [address, address + length) in order:
   /// a range may run on from one region into the next. False, possibly after some calls, when any
-  /// byte of it is not memory or the range wraps around.
+  /// byte of it is not memory. A range that wraps around is such a one: no region has the last byte.
   template <class Visit>
   bool for_each_piece(std::uint64_t address, std::uint64_t length, Visit visit) const {
-    if (length > UINT64_MAX - address) return false;
     while (length > 0) {
       const std::span<std::byte> piece = at(address, length);
       if (piece.empty()) return false;

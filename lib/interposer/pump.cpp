@@ -18,10 +18,10 @@ Pump::Pump(const char* thread_name, Direction& direction, int socket)
   if (!wake_) fatal("no eventfd for %s: %s", thread_name, system_error());
 }
 
-void Pump::start(const VringSetup& setup, const GuestMemory& memory, DirtyLog log, OwnedFd kick) {
+void Pump::start(const VringSetup& setup, const GuestMemory& memory, DirtyLog log, int kick) {
   stop();
   ring_.emplace(setup, memory, log);
-  kick_ = std::move(kick);
+  kick_ = kick;
   stopping_.store(false);
   running_ = true;
   thread_.start(thread_name_, [this] { run(); });
@@ -57,7 +57,7 @@ void Pump::run() {
 void Pump::wait_for(Wait wait) {
   pollfd events[] = {
       {wake_.get(), POLLIN, 0},
-      {wait == Wait::kKick ? kick_.get() : -1, POLLIN, 0},
+      {wait == Wait::kKick ? kick_ : -1, POLLIN, 0},
       {wait == Wait::kSocket ? socket_ : -1, direction_.socket_events(), 0},
   };
   // Woken without a cause, the direction finds nothing to move and comes back here.
@@ -65,7 +65,7 @@ void Pump::wait_for(Wait wait) {
     fatal("poll in %s: %s", thread_name_, system_error());
   if ((events[1].revents & (POLLERR | POLLNVAL)) != 0) fatal("the kick descriptor of %s is no eventfd", thread_name_);
   eventfd_t ignored = 0;
-  if (events[1].revents != 0) ::eventfd_read(kick_.get(), &ignored);
+  if (events[1].revents != 0) ::eventfd_read(kick_, &ignored);
 }
 
 }  // namespace snaphammer::interposer

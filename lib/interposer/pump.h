@@ -1,7 +1,7 @@
 // Pump: the thread that moves one direction's packets while its queue runs.
 //
 //   Pump pump("snap-vsock-rx", direction, socket);
-//   pump.start(setup, memory, log, std::move(kick));
+//   pump.start(setup, memory, log, kick);
 //   pump.call().set(call);                       // at any time, also while running
 //   pump.stop();                                 // the ring is touched no more
 //   pump.position();                             // for VHOST_GET_VRING_BASE
@@ -40,8 +40,9 @@ class Pump {
   Pump& operator=(const Pump&) = delete;
   ~Pump() { stop(); }
 
-  /// `setup` has passed Vring::check(); `memory` outlives stop(). `kick` may be invalid: no kicks.
-  void start(const VringSetup& setup, const GuestMemory& memory, DirtyLog log, OwnedFd kick);
+  /// `setup` has passed Vring::check(). `memory` and `kick` stay as they are until stop(); a `kick` of
+  /// -1 never comes.
+  void start(const VringSetup& setup, const GuestMemory& memory, DirtyLog log, int kick);
   /// Returns when the thread has ended; at once when there is none.
   void stop();
   bool is_running() const { return running_; }
@@ -63,7 +64,7 @@ class Pump {
   Direction& direction_;
   const int socket_;
   OwnedFd wake_;
-  OwnedFd kick_;
+  int kick_ = -1;
   Signal call_;
   Signal error_;
   std::optional<Vring> ring_;

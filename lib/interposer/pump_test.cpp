@@ -26,6 +26,7 @@ using testing::packet_with;
 class Event {
  public:
   Event() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+  int fd() const { return fd_.get(); }
   OwnedFd share() const { return OwnedFd::duplicate_of(fd_.get()); }
   void raise() const { ::eventfd_write(fd_.get(), 1); }
   /// Waits until it is raised, and lowers it. False after a time in which it must have been.
@@ -85,7 +86,7 @@ class GuestToHostPump : public PumpTest {
   void start() {
     VringSetup setup = driver_.setup();
     setup.position = position_;
-    pump_.start(setup, guest_.memory(), DirtyLog(), kick_.share());
+    pump_.start(setup, guest_.memory(), DirtyLog(), kick_.fd());
   }
   void stop() {
     pump_.stop();
@@ -242,7 +243,7 @@ class HostToGuestPump : public PumpTest {
   void start() {
     VringSetup setup = driver_.setup();
     setup.position = position_;
-    pump_.start(setup, guest_.memory(), DirtyLog(), kick_.share());
+    pump_.start(setup, guest_.memory(), DirtyLog(), kick_.fd());
   }
   void offer_buffer() {
     if (spare_.empty()) spare_.push_back(guest_.allocate(kBuffer));

@@ -6,47 +6,14 @@
 #include <gtest/gtest.h>
 
 #include "lib/interposer/testing/fake_driver.h"
+#include "lib/interposer/testing/rings.h"
 
 namespace snaphammer::interposer {
 namespace {
 
 using testing::FakeDriver;
 using testing::FakeGuest;
-
-// A ring, its driver in the guest, and the verbs of both.
-class Rings {
- public:
-  explicit Rings(FakeDriver::Options options = {}) : driver(guest, options) { start(driver.setup()); }
-
-  void start(const VringSetup& setup) {
-    ASSERT_EQ(Vring::check(setup, guest.memory()), nullptr);
-    ring.emplace(setup, guest.memory(), DirtyLog());
-    ring->start();
-  }
-
-  /// The device takes the next chain, gives it back with `written`, and returns its head.
-  std::optional<std::uint16_t> serve(std::uint32_t written = 0) {
-    Chain chain;
-    if (ring->next(chain) != Vring::Next::kChain) return std::nullopt;
-    ring->complete(chain, written);
-    std::optional<FakeDriver::Used> used = driver.reclaim();
-    EXPECT_TRUE(used && used->written == written);
-    return used->head;
-  }
-
-  /// What the device reads in the next chain.
-  std::string read_next() {
-    Chain chain;
-    if (ring->next(chain) != Vring::Next::kChain) return "(none)";
-    std::string bytes(chain.readable_bytes(), '\0');
-    ring->gather(chain.readable(), 0, std::as_writable_bytes(std::span(bytes)));
-    return bytes;
-  }
-
-  FakeGuest guest{{{0, 0x20000}, {0x20000, 0x1000}, {0x40000, 0x1000}}};
-  FakeDriver driver;
-  std::optional<Vring> ring;
-};
+using testing::Rings;
 
 // Every rule of moving chains holds whatever was negotiated.
 class VringWithFeatures : public ::testing::TestWithParam<std::uint64_t> {};
@@ -329,138 +296,6 @@ TEST_F(VringCheckTest, RefusesALogAddressOutsideMemory) {
   EXPECT_EQ(check(), nullptr);
   setup_.used_guest_address = 0x4000;
   EXPECT_NE(check(), nullptr);
-}
-
-// Guests that break the rules. The ring says why, and is written no more.
-
-class HostileVring : public ::testing::Test {
- protected:
-  void expect_broken(const char* why) {
-    Chain chain;
-    EXPECT_EQ(rings_.ring->next(chain), Vring::Next::kBroken);
-    ASSERT_NE(rings_.ring->defect(), nullptr);
-    EXPECT_STREQ(rings_.ring->defect(), why);
-    EXPECT_EQ(rings_.ring->position(), 0);
-    EXPECT_EQ(rings_.driver.used_index(), 0);
-    // It stays broken, whatever the guest does now.
-    rings_.driver.publish_available_index(0);
-    EXPECT_EQ(rings_.ring->next(chain), Vring::Next::kBroken);
-  }
-  void offer(const Descriptor& first, const Descriptor& second = {}) {
-    rings_.driver.write_descriptor(0, first);
-    rings_.driver.write_descriptor(1, second);
-    rings_.driver.make_available(0);
-  }
-  std::uint64_t table_of(const std::vector<Descriptor>& entries) {
-    return rings_.guest.put({reinterpret_cast<const char*>(entries.data()), entries.size() * sizeof(Descriptor)});
-  }
-
-  Rings rings_{{.size = 8, .features = kFeatureIndirect}};
-};
-
-TEST_F(HostileVring, IndexTooFarAhead) {
-  rings_.driver.publish_available_index(9);
-  expect_broken("the available index is ahead by more than the ring");
-}
-
-TEST_F(HostileVring, IndexBehind) {
-  rings_.driver.publish_available_index(65535);
-  expect_broken("the available index is ahead by more than the ring");
-}
-
-TEST_F(HostileVring, HeadOutsideTheRing) {
-  rings_.driver.make_available(8);
-  expect_broken("an available entry is no descriptor of the ring");
-}
-
-TEST_F(HostileVring, NextOutsideTheRing) {
-  offer({0, 1, kDescriptorNext, 8});
-  expect_broken("a descriptor's next is outside the ring");
-}
-
-TEST_F(HostileVring, ChainThatLoops) {
-  offer({0, 1, kDescriptorNext, 1}, {0, 1, kDescriptorNext, 0});
-  expect_broken("a chain is longer than the ring: it loops");
-}
-
-TEST_F(HostileVring, BufferOutsideMemory) {
-  offer({0x30000, 16, 0, 0});
-  expect_broken("a descriptor outside guest memory");
-}
-
-TEST_F(HostileVring, BufferThatLeavesMemory) {
-  offer({0x20ff0, 0x11, 0, 0});
-  expect_broken("a descriptor outside guest memory");
-}
-
-TEST_F(HostileVring, BufferThatWrapsAround) {
-  offer({UINT64_MAX - 15, 0x100, kDescriptorWritable, 0});
-  expect_broken("a descriptor outside guest memory");
-}
-
-TEST_F(HostileVring, LongestBuffer) {
-  offer({0, UINT32_MAX, 0, 0});
-  expect_broken("a descriptor outside guest memory");
-}
-
-TEST_F(HostileVring, ReadableAfterWritable) {
-  offer({0, 1, kDescriptorWritable | kDescriptorNext, 1}, {0, 1, 0, 0});
-  expect_broken("a readable descriptor after a writable one");
-}
-
-TEST_F(HostileVring, NestedIndirect) {
-  offer({table_of({{0, 16, kDescriptorIndirect, 0}}), 16, kDescriptorIndirect, 0});
-  expect_broken("a nested indirect descriptor");
-}
-
-TEST_F(HostileVring, IndirectWithNext) {
-  offer({table_of({{0, 1, 0, 0}}), 16, kDescriptorIndirect | kDescriptorNext, 1}, {0, 1, 0, 0});
-  expect_broken("an indirect descriptor that has a next");
-}
-
-TEST_F(HostileVring, IndirectTableOfOddLength) {
-  offer({table_of({{0, 1, 0, 0}}), 15, kDescriptorIndirect, 0});
-  expect_broken("an indirect table whose length is no number of descriptors");
-}
-
-TEST_F(HostileVring, IndirectTableOfNoLength) {
-  offer({0, 0, kDescriptorIndirect, 0});
-  expect_broken("an indirect table whose length is no number of descriptors");
-}
-
-TEST_F(HostileVring, IndirectTableOutsideMemory) {
-  offer({0x30000, 16, kDescriptorIndirect, 0});
-  expect_broken("an indirect table outside guest memory");
-}
-
-TEST_F(HostileVring, IndirectTableThatWrapsAround) {
-  offer({UINT64_MAX - 7, 32, kDescriptorIndirect, 0});
-  expect_broken("an indirect table outside guest memory");
-}
-
-TEST_F(HostileVring, IndirectNextOutsideItsTable) {
-  offer({table_of({{0, 1, kDescriptorNext, 2}, {0, 1, 0, 0}}), 32, kDescriptorIndirect, 0});
-  expect_broken("an indirect descriptor's next is outside its table");
-}
-
-TEST_F(HostileVring, IndirectChainThatLoops) {
-  offer({table_of({{0, 1, kDescriptorNext, 1}, {0, 1, kDescriptorNext, 0}}), 32, kDescriptorIndirect, 0});
-  expect_broken("a chain is longer than its indirect table: it loops");
-}
-
-TEST_F(HostileVring, IndirectChainTooLong) {
-  std::vector<Descriptor> entries;
-  for (std::uint16_t i = 0; i < 1025; ++i)
-    entries.push_back({0, 1, kDescriptorNext, static_cast<std::uint16_t>(i + 1)});
-  offer({table_of(entries), static_cast<std::uint32_t>(entries.size() * sizeof(Descriptor)), kDescriptorIndirect, 0});
-  expect_broken("a chain of more than 1024 descriptors");
-}
-
-TEST(VringTest, RefusesIndirectDescriptorsThatWereNotNegotiated) {
-  Rings rings({.features = 0});
-  rings.driver.offer_indirect({{0, 1, false}});
-  Chain chain;
-  EXPECT_EQ(rings.ring->next(chain), Vring::Next::kBroken);
 }
 
 }  // namespace

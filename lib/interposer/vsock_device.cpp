@@ -35,7 +35,6 @@ int hold(int fd, OwnedFd& held) {
 // A queue's setup as it takes effect under the features that were negotiated.
 VringSetup under_features(VringSetup setup, std::uint64_t features) {
   setup.features = features;
-  setup.log_used = setup.log_used && (features & kFeatureLogAll) != 0;
   return setup;
 }
 
@@ -230,8 +229,7 @@ void VsockDevice::start_queues() {
   const DirtyLog log((features_ & kFeatureLogAll) != 0 ? log_base_ : nullptr);
   for (Queue& queue : queues_) {
     if (queue.broken) continue;
-    OwnedFd kick = OwnedFd::duplicate_of(queue.kick.get());
-    queue.pump.start(under_features(queue.setup, features_), memory_, log, std::move(kick));
+    queue.pump.start(under_features(queue.setup, features_), memory_, log, queue.kick.get());
   }
 }
 

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -297,11 +298,20 @@ TEST_F(VsockDeviceTest, ABrokenQueueStaysStoppedUntilItGetsANewBase) {
 
 TEST_F(VsockDeviceTest, ForgetsEverythingWithItsOwner) {
   boot();
+  guest_sends("counted");
+  EXPECT_EQ(host_receives(), packet_with("counted"));
   sockets_.send(packet_with("for the guest before"));
+  pollfd waiting = {sockets_.device.get(), POLLIN, 0};
+  while (::poll(&waiting, 1, 0) == 1) std::this_thread::yield();  // Until it is in hand.
   EXPECT_EQ(device_.handle(VHOST_RESET_OWNER, nullptr), 0);
   EXPECT_EQ(own(), 0);
   EXPECT_EQ(run(true), EFAULT);
   EXPECT_EQ(base_of(kTransmit), 0U);
+
+  start(0, 1);
+  const std::uint64_t buffer = offer_buffer();
+  sockets_.send(packet_with("for this guest"));
+  EXPECT_EQ(guest_receives(buffer), packet_with("for this guest"));
 }
 
 }  // namespace
