@@ -33,7 +33,11 @@ class JsonReader {
   }
   void operator()(const char* key, double& value) { read(key, value, &nlohmann::ordered_json::is_number, "a number"); }
   void operator()(const char* key, std::uint64_t& value) {
-    read(key, value, &nlohmann::ordered_json::is_number_unsigned, "a whole number");
+    const nlohmann::ordered_json* found = find(key);
+    if (found == nullptr) return;
+    const bool is_negative = found->is_number_integer() && !found->is_number_unsigned() && *found < 0;
+    if (!found->is_number_integer() || is_negative) return fail(fmt::format("'{}' is not a whole number", key));
+    value = found->get<std::uint64_t>();
   }
   /// Any JSON; missing is null.
   void operator()(const char* key, nlohmann::json& value) {
