@@ -48,11 +48,18 @@ class Catalog {
     for (const auto& [name, entry] : entries_) names.push_back(name);
     return names;
   }
+  /// What is reserved and has not been added.
+  std::vector<std::string> missing() const {
+    std::vector<std::string> missing;
+    for (const std::string& name : reserved_) {
+      if (find(name) == nullptr) missing.push_back(name);
+    }
+    return missing;
+  }
 
   /// For FieldBuilder::in_catalog().
   static NameLookup lookup() {
-    return {std::string(Entry::kNoun), [] { return of().names(); },
-            [](std::string_view name) { return of().reserved_.contains(name); }};
+    return {std::string(Entry::kNoun), [] { return of().names(); }, [] { return of().missing(); }};
   }
 
  private:

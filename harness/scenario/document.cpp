@@ -176,6 +176,8 @@ class TreeBuilder : public YAML::EventHandler {
       parent.key_pending = true;
       return;
     }
+    // yaml-cpp places what is not there at the next thing that is.
+    if (node.is_null() && parent.node.is_map()) node.where = parent.node.keys.back().where;
     parent.node.items.push_back(std::move(node));
     parent.key_pending = false;
   }

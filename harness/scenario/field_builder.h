@@ -82,7 +82,10 @@ class FieldBuilder {
   /// Like refers_to(); and afterwards the name may be declared again.
   FieldBuilder& releases(std::string space, std::string word = {}) {
     refers_to(space, word);
-    return each_text([space](Reader& reader, const Node&, const std::string& text) { reader.release(space, text); });
+    return each_text([space, word](Reader& reader, const Node&, const std::string& text) {
+      if (text != word) return reader.release(space, text);
+      for (const std::string& name : reader.declared(space)) reader.release(space, name);
+    });
   }
 
   /// Any other check of a value that was read well.

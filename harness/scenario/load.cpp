@@ -1,8 +1,10 @@
 #include "harness/scenario/load.h"
 
 #include <algorithm>
+#include <charconv>
 #include <fstream>
 #include <map>
+#include <set>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -29,8 +31,11 @@ std::size_t count_of(const Node& node) {
 json canonical_at(const json& scenario, const std::vector<std::string>& path, const Node& written) {
   const json* place = &scenario;
   for (const std::string& segment : path) {
-    if (place->is_array()) {
-      place = &place->at(std::stoul(segment));
+    std::size_t index = 0;
+    const char* const end = segment.data() + segment.size();
+    const bool is_index = std::from_chars(segment.data(), end, index).ptr == end && !segment.empty();
+    if (place->is_array() && is_index && index < place->size()) {
+      place = &place->at(index);
     } else if (place->is_object() && place->contains(segment)) {
       place = &place->at(segment);
     } else {
@@ -92,8 +97,10 @@ class Loader {
     Node first = loaded.root;
     const std::vector<Axis> axes = read_axes(first);
     std::optional<Scenario> scenario = read_document(first);
-    if (!diagnostics_.empty() && axes.size() != 0 && work_of(first, axes) > kMaxMatrixWork / 100) return;
-    if (work_of(first, axes) > kMaxMatrixWork) {
+    const std::size_t work = work_of(first, axes);
+    // A file that is wrong anyway is not worth much: the values of a large matrix wait until the rest is right.
+    if (!diagnostics_.empty() && work > kMaxMatrixWork / 100) return;
+    if (work > kMaxMatrixWork) {
       fail(axes.front().where, "the matrix has too many values for so long a scenario", "split the scenario");
       return;
     }
@@ -165,9 +172,14 @@ class Loader {
   /// Checks each value of the axis alone, over the first point.
   ResolvedAxis resolve(const Axis& axis, const Node& first) {
     ResolvedAxis resolved{axis, {}};
+    Position failed;
     for (const Node& value : axis.values) {
+      if (value.where == failed && failed.line != 0) continue;  // Another number of a range that is wrong already.
       const std::optional<json> canonical = canonical_value(axis.path, axis.where, value, first);
-      if (!canonical) continue;
+      if (!canonical) {
+        failed = value.where;
+        continue;
+      }
       if (std::find(resolved.canonical.begin(), resolved.canonical.end(), *canonical) != resolved.canonical.end()) {
         fail(value.where, fmt::format("matrix: {} has the value {} twice", axis.path, value.found()));
       }
@@ -288,8 +300,11 @@ Loaded load_file(const fs::path& file, ReadOptions options) {
 LoadedFiles load_paths(std::span<const fs::path> paths, ReadOptions options) {
   LoadedFiles all;
   std::map<std::string, std::string> file_of_name;
+  std::set<fs::path> seen;
   for (const fs::path& path : paths) {
     for (const fs::path& file : files_at(path, all.diagnostics)) {
+      std::error_code error;
+      if (!seen.insert(fs::weakly_canonical(file, error)).second && !error) continue;
       Loaded loaded = load_file(file, options);
       all.diagnostics.insert(all.diagnostics.end(), loaded.diagnostics.begin(), loaded.diagnostics.end());
       if (!loaded.scenario) continue;

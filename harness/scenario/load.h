@@ -56,8 +56,8 @@ struct LoadedFiles {
   std::vector<LoadedScenario> scenarios;
   std::vector<Diagnostic> diagnostics;
 };
-/// Files as given; of a directory every *.yaml and *.yml below it, in the order of their paths. Two scenarios of one
-/// name are an error, and so is a directory without a scenario.
+/// Files as given, each once; of a directory every *.yaml and *.yml below it, in the order of their paths. Two scenarios
+/// of one name are an error, and so is a directory without a scenario.
 LoadedFiles load_paths(std::span<const std::filesystem::path> paths, ReadOptions options = {});
 
 /// Reads one point of a document: `root` with its axes already overlaid.

@@ -133,6 +133,10 @@ TEST(Steps, ANameIsGivenOnceUntilItIsReleased) {
   EXPECT_EQ(errors_after_head("steps: [{make: {id: a}}, {drop: a}, {make: {id: a}}, {use: a}]"), "");
 }
 
+TEST(Steps, AllNamesCanBeReleasedAtOnce) {
+  EXPECT_EQ(errors_after_head("steps: [{make: {id: a}}, {make: {id: b}}, {drop: all}, {make: {id: b}}]"), "");
+}
+
 TEST(Steps, NestedStepsShareTheNames) {
   EXPECT_EQ(errors_after_head("steps: [{make: {id: a}}, {group: {steps: [{use: a}, {make: {id: b}}]}}, {use: b}]"), "");
   EXPECT_EQ(errors_after_head("steps: [{group: {steps: [{use: b}]}}]"),
@@ -248,6 +252,13 @@ TEST_F(LoadFiles, NamesAreUniqueAmongFiles) {
   const LoadedFiles files = load(directory_);
   ASSERT_EQ(files.diagnostics.size(), 1u);
   EXPECT_THAT(format(files.diagnostics), HasSubstr("b.yaml:2:7: scenario 'sample' is in "));
+}
+
+TEST_F(LoadFiles, AFileThatIsGivenTwiceIsLoadedOnce) {
+  const fs::path file = write("a.yaml", kHead + kSteps);
+  const LoadedFiles files = load_paths(std::vector{directory_, file, directory_ / "." / "a.yaml"});
+  EXPECT_EQ(errors_of(files.diagnostics), "");
+  EXPECT_EQ(files.scenarios.size(), 1u);
 }
 
 TEST_F(LoadFiles, ADirectoryWithoutAScenarioIsAnError) {

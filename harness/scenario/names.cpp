@@ -8,19 +8,34 @@
 
 namespace snaphammer::scenario {
 
+namespace {
+
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+/// What the format knows, in this build or not.
+std::vector<std::string> all_names(const NameLookup& lookup) {
+  std::vector<std::string> names = lookup.names();
+  for (std::string& name : lookup.reserved()) names.push_back(std::move(name));
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+}  // namespace
+
 bool check_name(Reader& reader, const Node& node, const std::string& text, const NameLookup& lookup) {
-  const std::vector<std::string> names = lookup.names();
-  if (std::find(names.begin(), names.end(), text) != names.end()) return true;
-  if (lookup.is_reserved(text)) {
+  if (contains(lookup.names(), text)) return true;
+  if (contains(lookup.reserved(), text)) {
     if (!reader.options().require_available) return true;
     return reader.fail(node, fmt::format("{} '{}' is not available in this build", lookup.noun, text));
   }
-  return reader.fail(node, fmt::format("unknown {} '{}'", lookup.noun, text), advise_names(text, names));
+  return reader.fail(node, fmt::format("unknown {} '{}'", lookup.noun, text), advise_names(text, all_names(lookup)));
 }
 
 bool check_pattern(Reader& reader, const Node& node, const std::string& text, const std::string& pattern,
                    const std::string& meaning) {
-  constexpr std::size_t kLongestText = 4096;  // std::regex recurses once per character.
+  constexpr std::size_t kLongestText = 256;  // Names are short, and std::regex recurses once per character.
   if (text.size() <= kLongestText && std::regex_match(text, std::regex(pattern))) return true;
   return reader.expected(node, meaning);
 }
@@ -41,7 +56,7 @@ void limit_info(TypeInfo& type, const nlohmann::json& low, const nlohmann::json&
 
 void limit_to_names(TypeInfo& type, const NameLookup& lookup) {
   nlohmann::json& schema = type.schema.contains("items") ? type.schema["items"] : type.schema;
-  schema = {{"type", "string"}, {"enum", lookup.names()}};
+  schema = {{"type", "string"}, {"enum", all_names(lookup)}};
   type.expects = type.schema.contains("items") ? "a list of names of a " + lookup.noun : "the name of a " + lookup.noun;
 }
 

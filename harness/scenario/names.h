@@ -14,9 +14,9 @@ namespace snaphammer::scenario {
 
 /// A set of names that registrations fill; see Catalog::lookup().
 struct NameLookup {
-  std::string noun;                                   ///< "workload": what a name stands for.
-  std::function<std::vector<std::string>()> names;    ///< What this build has.
-  std::function<bool(std::string_view)> is_reserved;  ///< Part of the format, but not in this build.
+  std::string noun;                                    ///< "workload": what a name stands for.
+  std::function<std::vector<std::string>()> names;     ///< What this build has.
+  std::function<std::vector<std::string>()> reserved;  ///< Part of the format, but not in this build.
 };
 
 /// Records an error unless `text` is a known name. A reserved one is an error only when availability is required.
@@ -26,7 +26,7 @@ bool check_name(Reader& reader, const Node& node, const std::string& text, const
 bool check_pattern(Reader& reader, const Node& node, const std::string& text, const std::string& pattern,
                    const std::string& meaning);
 
-/// Adds to a type that it is limited to a range, or to names.
+/// Adds to a type that it is limited to a range, or to names (reserved ones too: the schema is the format's).
 void limit_info(TypeInfo& type, const nlohmann::json& low, const nlohmann::json& high);
 void limit_to_names(TypeInfo& type, const NameLookup& lookup);
 

@@ -121,8 +121,16 @@ TEST(Matrix, NestedStepsAreReached) {
   for (const char* path : {"steps.b.size", "group.steps.0.make.size", "steps.2.group.steps.0.make.size"}) {
     const auto runs = runs_of(kSteps + "matrix: {" + path + ": [2, 3]}");
     const json group = runs[1].scenario->steps[2]->options();
-    EXPECT_EQ(group["steps"][0]["make"]["size"], 3) << path;
+    EXPECT_EQ(group[0]["make"]["size"], 3) << path;
   }
+}
+
+TEST(Matrix, AValueWithoutACanonicalPlaceIsShownAsWritten) {
+  // The canonical form of a group is its list, in which there is no `steps`.
+  const auto runs =
+      runs_of("steps: [{group: {steps: [{wait: 1s}]}}]\nmatrix: {group.steps: [[{wait: 2s}], [{wait: 3s}]]}");
+  ASSERT_EQ(runs.size(), 2u);
+  EXPECT_EQ(runs[0].point[0].second, json::parse(R"([{"wait": "2s"}])"));
 }
 
 TEST(Matrix, ControlAndAbsentOptionsCanBeVaried) {

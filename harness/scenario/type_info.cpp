@@ -6,6 +6,13 @@ namespace snaphammer::scenario {
 
 using nlohmann::json;
 
+namespace {
+
+/// No text is no default: what it then means is in the doc.
+bool has_default(const FieldInfo& field) { return !field.default_value.is_null() && field.default_value != ""; }
+
+}  // namespace
+
 json schema_of(const std::vector<FieldInfo>& fields) {
   json properties = json::object();
   json required = json::array();
@@ -13,7 +20,7 @@ json schema_of(const std::vector<FieldInfo>& fields) {
     json schema = field.type.schema;
     if (!schema.is_object()) schema = json::object();
     schema["description"] = field.doc;
-    if (!field.default_value.is_null()) schema["default"] = field.default_value;
+    if (has_default(field)) schema["default"] = field.default_value;
     properties[field.name] = std::move(schema);
     if (field.required) required.push_back(field.name);
   }
@@ -35,7 +42,7 @@ std::string help_for(const std::vector<FieldInfo>& fields, unsigned indent) {
     std::string state;
     if (field.required) {
       state = " (required)";
-    } else if (!field.default_value.is_null() && field.type.fields.empty()) {
+    } else if (has_default(field) && field.type.fields.empty()) {
       const json& value = field.default_value;
       state = fmt::format(" (default: {})", value.is_string() ? value.get<std::string>() : value.dump());
     }

@@ -1,5 +1,7 @@
 #include "harness/scenario/vm_settings.h"
 
+#include <algorithm>
+
 #include "harness/scenario/union.h"
 
 namespace snaphammer::scenario {
@@ -45,7 +47,9 @@ void describe(Fields<VmSettings>& fields) {
   fields.add("kernel_args", &VmSettings::kernel_args, "Added to the guest kernel's command line.")
       .check([](const std::vector<std::string>& args, Reader& reader, const Node& node) {
         for (std::size_t i = 0; i < args.size(); ++i) {
-          check_pattern(reader, node.items[i], args[i], "[ -~]+", "one kernel argument");
+          const bool printable =
+              std::all_of(args[i].begin(), args[i].end(), [](char c) { return c >= ' ' && c <= '~'; });
+          if (args[i].empty() || !printable) reader.expected(node.items[i], "one kernel argument");
         }
       });
   fields.add("balloon", &VmSettings::balloon, "The balloon device.");

@@ -27,7 +27,7 @@ void describe(Fields<AtFailpoint>& fields) {
 
 struct Inject {
   std::string fault;
-  std::string as;  ///< Empty: no `heal` can name it.
+  std::optional<std::string> as;  ///< Without it no `heal` can name it.
   std::optional<Duration> duration;
   nlohmann::json args;  ///< Of the fault, checked and with its defaults.
   std::optional<AtFailpoint> when;

@@ -121,12 +121,14 @@ TEST_F(InterposerTest, ChecksTheRangeOfARemoval) {
   send_config();
   Preloaded qemu = start();
   qemu.ask(map_all());
+  write_ram(0, 'k');
   EXPECT_EQ(remove(0, 0), EINVAL);
   EXPECT_EQ(remove(1, kPage), EINVAL);
   EXPECT_EQ(remove(0, kPage - 1), EINVAL);
   EXPECT_EQ(remove(kRamSize, kPage), EINVAL);
   EXPECT_EQ(remove(0, kRamSize + kPage), EINVAL);
   EXPECT_EQ(remove(kPage, UINT64_MAX - kPage + 1), EINVAL);
+  EXPECT_EQ(qemu.ask("read 0"), std::to_string('k'));  // None of them did a part of it.
   EXPECT_EQ(remove(0, kRamSize), 0);
 }
 

@@ -288,6 +288,16 @@ TEST_P(HostToGuestPump, MovesAStreamAsBuffersComeAndGo) {
   worker.join();
 }
 
+TEST_P(HostToGuestPump, WantsNoKicksWhileItWaitsForAPacket) {
+  sockets_.send(packet_with("before any buffer"));
+  offer_buffer();
+  offer_buffer();
+  kick_.raise();
+  EXPECT_EQ(await_packet(), packet_with("before any buffer"));
+  driver_.offer({{guest_.allocate(kBuffer), kBuffer, true}});
+  EXPECT_FALSE(driver_.must_kick());
+}
+
 TEST_P(HostToGuestPump, LosesAndRepeatsNothingOverRestarts) {
   constexpr int kPackets = 1000;
   std::thread worker([&] {

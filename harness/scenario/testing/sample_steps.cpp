@@ -42,7 +42,7 @@ struct Drop {
   std::string thing;
 };
 void describe(Fields<Drop>& fields) {
-  fields.add("thing", &Drop::thing, "Which.").required().releases("thing");
+  fields.add("thing", &Drop::thing, "Which.").required().releases("thing", "all");
   fields.shorthand("thing");
 }
 Async<void> execute(const Drop&, engine::RunContext&) { co_return Result<void>(); }
@@ -51,7 +51,10 @@ const StepRegistration<Drop> drop{"drop", "Ends a thing; its name may be used ag
 struct Group {
   StepList steps;
 };
-void describe(Fields<Group>& fields) { fields.add("steps", &Group::steps, "Steps inside.").required(); }
+void describe(Fields<Group>& fields) {
+  fields.add("steps", &Group::steps, "Steps inside.").required();
+  fields.shorthand("steps");
+}
 Async<void> execute(const Group&, engine::RunContext&) { co_return Result<void>(); }
 const StepRegistration<Group> group{"group", "Steps inside of a step.", "group: {steps: [{wait: 1s}]}"};
 
