@@ -82,9 +82,10 @@ TEST(Event, AWaitCanBeCancelled) {
 }
 
 TEST(RunBlocking, LeavesTheCallersThreadFreeAndComesBackToIt) {
+  asio::io_context context;
   asio::thread_pool pool(1);
   const auto caller = std::this_thread::get_id();
-  const auto result = run_async([&]() -> Async<std::thread::id> {
+  const auto result = run_async(context, [&]() -> Async<std::thread::id> {
     const auto tell_thread = [] { return Result<std::thread::id>(std::this_thread::get_id()); };
     auto worker = co_await run_blocking(pool, tell_thread);
     EXPECT_EQ(std::this_thread::get_id(), caller);

@@ -23,7 +23,8 @@ auto run_here(std::shared_ptr<Work> work) -> Awaitable<decltype((*work)())> {
 }
 
 /// Runs `work` (a function that returns Result<T> and may block) on `pool` and resumes the caller on its own
-/// executor. Not cancellable: `work` must end by itself in bounded time.
+/// executor. Not cancellable: `work` must end by itself in bounded time. `pool` must end before the caller's execution
+/// context does: its thread lets go of that context only after the caller has been resumed.
 template <class Work>
 auto run_blocking(asio::thread_pool& pool, Work work) -> Awaitable<decltype(work())> {
   return asio::co_spawn(pool, run_here(std::make_shared<Work>(std::move(work))), asio::use_awaitable);
