@@ -44,7 +44,9 @@ std::string counter_fields(const Counters& counters) {
 
 }  // namespace
 
-std::string ready_line(std::size_t pages) { return "{\"type\":\"ready\"" + field("pages", pages) + "}\n"; }
+std::string ready_line(std::size_t pages, std::uintptr_t address) {
+  return "{\"type\":\"ready\"" + field("pages", pages) + field("address", address) + "}\n";
+}
 
 std::string beat_line(const char* phase, std::uint32_t round, const Counters& counters) {
   return "{\"type\":\"beat\"" + field("phase", std::string(phase)) + field("round", round) + counter_fields(counters) +

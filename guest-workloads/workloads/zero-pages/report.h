@@ -17,7 +17,8 @@ struct Counters {
   std::uint64_t lost = 0;
 };
 
-std::string ready_line(std::size_t pages);
+/// `address`: of the first page, in the program.
+std::string ready_line(std::size_t pages, std::uintptr_t address);
 std::string beat_line(const char* phase, std::uint32_t round, const Counters& counters);
 std::string finding_line(const PageFinding& finding);
 /// Passes when nothing was found since the program started. `fresh_age_ms`: how long ago the last round was filled.

@@ -70,7 +70,7 @@ bool Rounds::take_fresh() {
   if (!sweep(&Sweep::fresh, counters_.fresh_pages)) return false;
   filled_at_ = Clock::now();
   if (++counters_.rounds == 1) {
-    output_.write(ready_line(sweep_.pages()));
+    output_.write(ready_line(sweep_.pages(), reinterpret_cast<std::uintptr_t>(memory_.data())));
   } else {
     ++fresh_rounds_since_check_;
   }
