@@ -5,8 +5,9 @@
 #   snaphammer_benchmark(NAME sources... DEPENDS targets...)    a Google Benchmark program, run by ci/bench
 #   snaphammer_fuzzer(NAME sources... DEPENDS targets... CORPUS dir)  a libFuzzer program (Clang only)
 #
-# Test labels: `vm` boots a guest (skipped by ci/test --fast); `threaded` is also worth running under
-# ThreadSanitizer. A test without a label runs without a VM, in seconds, under every sanitizer.
+# Test labels: `vm` boots a guest (skipped by ci/test --fast); `process` tries whole programs of this build, from
+# outside; `threaded` is also worth running under ThreadSanitizer. A test that is neither `vm` nor `process` runs in
+# seconds, also under AddressSanitizer and UBSan.
 
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
@@ -66,7 +67,9 @@ if(SNAPHAMMER_MOLD)
   add_link_options(-fuse-ld=mold)
 endif()
 
-add_custom_target(threaded-tests)  # Everything labelled `threaded`, for the ThreadSanitizer build.
+# What the sanitizer builds of ci/test build and run.
+add_custom_target(sanitized-tests)  # All but `vm` and `process`, and the fuzzers: AddressSanitizer and UBSan.
+add_custom_target(threaded-tests)   # `threaded`: ThreadSanitizer.
 
 function(snaphammer_library name)
   cmake_parse_arguments(arg "" "" "DEPENDS" ${ARGN})
@@ -94,6 +97,9 @@ function(snaphammer_test name)
   if("threaded" IN_LIST arg_LABELS)
     add_dependencies(threaded-tests ${name})
   endif()
+  if(NOT "vm" IN_LIST arg_LABELS AND NOT "process" IN_LIST arg_LABELS)
+    add_dependencies(sanitized-tests ${name})
+  endif()
   if("vm" IN_LIST arg_LABELS)
     set_tests_properties(${name} PROPERTIES RUN_SERIAL TRUE)
   endif()
@@ -117,6 +123,7 @@ function(snaphammer_fuzzer name)
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
   target_link_libraries(${name} PRIVATE snaphammer_flags ${arg_DEPENDS})
   # A short, bounded run in CI; a long one is `NAME corpus-dir` by hand.
+  add_dependencies(sanitized-tests ${name})
   add_test(NAME ${name} COMMAND ${name} -max_total_time=10 -timeout=10 -rss_limit_mb=2048
            ${CMAKE_CURRENT_BINARY_DIR}/${name}-new ${arg_CORPUS})
   file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/${name}-new)
