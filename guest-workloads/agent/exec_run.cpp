@@ -54,7 +54,7 @@ Awaitable<ExecFrame> ExecRun::stream_to(Exchange& exchange) {
       frames_.close();
     }
   }
-  co_await tasks_.join();
+  co_await tasks_.wait_idle();
   exchange.stop_watching();
   co_return end_;
 }

@@ -14,8 +14,8 @@
 #include "guest-workloads/agent/exchange.h"
 #include "guest-workloads/agent/process.h"
 #include "guest-workloads/agent/reaper.h"
-#include "guest-workloads/agent/task_group.h"
 #include "lib/agent/protocol.h"
+#include "lib/base/task_group.h"
 
 namespace snaphammer::guest {
 

@@ -9,9 +9,9 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-#include "guest-workloads/agent/task_group.h"
 #include "lib/agent/json_fields.h"
 #include "lib/agent/output_protocol.h"
+#include "lib/base/task_group.h"
 
 namespace snaphammer::guest {
 namespace {
@@ -76,7 +76,7 @@ Awaitable<void> OutputStream::run() {
     co_await send_lines(socket);
     boost::system::error_code ignored;
     socket.close(ignored);
-    co_await tasks.join();
+    co_await tasks.wait_idle();
   }
 }
 

@@ -1,18 +1,16 @@
-// What the host and the agent in the guest say to each other. Plain structs with their JSON; both
-// sides use them.
+// What the host and the agent in the guest say to each other. Plain structs with their JSON; both sides use them.
 //
 //   GET  /health                   HealthReport
 //   POST /init                     InitRequest -> InitReport
 //   POST /exec                     ExecRequest -> stream of ExecFrame
 //   GET  /workloads                {"workloads": [WorkloadInfo...]}
-//   POST /workloads/start          StartWorkload -> WorkloadInfo (workload_protocol.h) POST
-//   /workloads/{as}/check     {"timeout_ms": N} -> stream of Finding, then a CheckReport POST
-//   /workloads/{as}/stop      {"timeout_ms": N} -> WorkloadInfo
+//   POST /workloads/start          StartWorkload -> WorkloadInfo (workload_protocol.h)
+//   POST /workloads/{as}/check     {"timeout_ms": N} -> stream of Finding, then a CheckReport
+//   POST /workloads/{as}/stop      {"timeout_ms": N} -> WorkloadInfo
 //
-// All of it is HTTP/1.1 on vsock port kAgentPort of the guest. A stream is a chunked body of JSON
-// lines. An error is
-// {"error": "...", "advice": "..."} with a status of 400 or above. The guest's own connection to
-// port kOutputPort of the host carries the lines of output_protocol.h.
+// All of it is HTTP/1.1 on vsock port kAgentPort of the guest. A stream is a chunked body of JSON lines. An error is
+// {"error": "...", "advice": "..."} with a status of 400 or above. The guest's own connection to port kOutputPort of the
+// host carries the lines of output_protocol.h.
 //
 // from_json() is strict: unknown fields, missing ones and wrong types are kInvalid.
 #pragma once
@@ -72,8 +70,7 @@ struct InitRequest {
   std::string generation;  ///< New for every boot, restore and clone. Repeated, nothing is done twice.
   Duration wall_clock{};   ///< The host's CLOCK_REALTIME, since 1970; 0 leaves the guest's clock alone.
   Identity identity;
-  std::string entropy;  ///< Bytes for the guest kernel's random state, which is then reseeded; may
-                        ///< be empty.
+  std::string entropy;     ///< Bytes for the guest kernel's random state, which is then reseeded; may be empty.
 
   nlohmann::json to_json() const;
   static Result<InitRequest> from_json(const nlohmann::json& json);
