@@ -174,14 +174,14 @@ std::optional<CheckReport> Workload::outcome(std::uint64_t check, TimePoint dead
   return std::nullopt;
 }
 
-Awaitable<void> Workload::check(Exchange& exchange, Duration timeout) {
+Awaitable<void> Workload::check(Exchange& exchange, Duration silence) {
   const auto self = shared_from_this();
-  const TimePoint deadline = SteadyClock::now() + timeout;
   // Verdicts come in the order of the checks; an earlier one that nobody waited for any more is passed over.
   const std::uint64_t number = ++checks_sent_;
   checking_ = true;
   send("check\n");
   asio::steady_timer timer(executor_);
+  TimePoint deadline = SteadyClock::now() + silence;
   wake_at(timer, deadline);
   const auto gone = std::make_shared<bool>(false);
   exchange.watch_client([gone, self] {
@@ -197,6 +197,8 @@ Awaitable<void> Workload::check(Exchange& exchange, Duration timeout) {
     if (bytes > 0) {
       taken = co_await exchange.write(std::move(some));
       if (taken) findings_.consume(bytes);
+      deadline = SteadyClock::now() + silence;  // A workload with findings is at work.
+      wake_at(timer, deadline);
     } else if ((report = outcome(number, deadline))) {
       break;
     } else {

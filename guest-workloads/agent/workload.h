@@ -2,7 +2,7 @@
 //
 //   SNAP_ASSIGN(auto workload, Workload::start(executor, reaper, output, request, std::move(process)));
 //   Result<void> ready = co_await workload->wait_ready(request.timeout);
-//   co_await workload->check(exchange, timeout);
+//   co_await workload->check(exchange, silence);
 //   agent::WorkloadInfo last = co_await workload->stop(timeout);
 //
 // It reads its process for as long as that lives and holds itself meanwhile. One io_context thread.
@@ -33,8 +33,8 @@ class Workload : public std::enable_shared_from_this<Workload> {
   Async<void> wait_ready(Duration timeout);
 
   /// Sends `check` and streams findings, then the verdict or what came instead of it (agent::CheckReport). Findings that
-  /// the client did not take stay for the next check. One check at a time: see checking().
-  Awaitable<void> check(Exchange& exchange, Duration timeout);
+  /// the client did not take stay for the next check. `silence`: how long neither may come. One at a time: see checking().
+  Awaitable<void> check(Exchange& exchange, Duration silence);
   bool checking() const { return checking_; }
 
   /// Sends `stop`, and SIGKILL to its process group after `timeout`; returns when it has ended.

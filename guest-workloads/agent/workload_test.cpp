@@ -148,6 +148,15 @@ TEST_F(Workloads, AVerdictThatComesTooLateIsATimeoutAndIsNotTakenForTheNextCheck
   EXPECT_EQ(check().value().counters["check"], 2);
 }
 
+TEST_F(Workloads, ACheckMayTakeAsLongAsFindingsCome) {
+  install_workload("steady", R"(echo '{"type":"ready"}'; read check
+    for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.2; echo '{"type":"finding","id":"stale-page","message":"m"}'; done
+    echo '{"type":"verdict","pass":false}'; read stop)");
+  ASSERT_TRUE(start("steady"));
+  EXPECT_TRUE(check(1s)) << "ten findings, 200 ms between them";
+  EXPECT_EQ(findings.size(), 10U);
+}
+
 TEST_F(Workloads, FindingsOfACheckWhoseClientWentAwayStay) {
   install_workload("slow", R"(echo '{"type":"ready"}'
     read check; sleep 0.5; echo '{"type":"finding","id":"stale-page","message":"kept"}'; echo '{"type":"verdict","pass":false}'

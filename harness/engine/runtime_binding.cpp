@@ -25,32 +25,6 @@ vmm::Accel accel_of(scenario::AccelChoice accel) {
   return vmm::Accel::kAuto;
 }
 
-uffd::OnRemove on_remove_of(scenario::OnRemove value) {
-  switch (value) {
-    case scenario::OnRemove::kZero: return uffd::OnRemove::kZero;
-    case scenario::OnRemove::kIgnore: return uffd::OnRemove::kIgnore;
-    case scenario::OnRemove::kStop: return uffd::OnRemove::kStop;
-  }
-  return uffd::OnRemove::kZero;
-}
-
-uffd::OnEagain on_eagain_of(scenario::OnEagain value) {
-  switch (value) {
-    case scenario::OnEagain::kDefer: return uffd::OnEagain::kDefer;
-    case scenario::OnEagain::kDrop: return uffd::OnEagain::kDrop;
-    case scenario::OnEagain::kSpin: return uffd::OnEagain::kSpin;
-  }
-  return uffd::OnEagain::kDefer;
-}
-
-uffd::EventOrder event_order_of(scenario::EventOrder value) {
-  switch (value) {
-    case scenario::EventOrder::kRemovesFirst: return uffd::EventOrder::kRemovesFirst;
-    case scenario::EventOrder::kAsRead: return uffd::EventOrder::kAsRead;
-  }
-  return uffd::EventOrder::kRemovesFirst;
-}
-
 // What of `vm` and `runtime` takes effect below, beyond the defaults.
 const scenario::Registration<scenario::SettingSupport> kSupported[] = {
     scenario::Registration<scenario::SettingSupport>{{"vm.accel", "", {}}},
@@ -79,15 +53,6 @@ Error not_available(const std::string& what) {
 }
 
 }  // namespace
-
-uffd::Prefetch prefetch_of(scenario::Prefetch prefetch) {
-  switch (prefetch) {
-    case scenario::Prefetch::kAll: return uffd::Prefetch::kAll;
-    case scenario::Prefetch::kOff: return uffd::Prefetch::kOff;
-    case scenario::Prefetch::kWorkingSet: return uffd::Prefetch::kWorkingSet;
-  }
-  return uffd::Prefetch::kAll;
-}
 
 Result<vmm::VmConfig> vm_config(const scenario::VmSettings& settings, const fs::path& default_image,
                                 const fs::path& directory) {
@@ -129,10 +94,10 @@ Result<sandbox::SandboxConfig> sandbox_config(const scenario::RuntimeKnobs& knob
   }
   sandbox::SandboxConfig config;
   config.vm = std::move(vm);
-  config.uffd.on_remove = on_remove_of(knobs.uffd.on_remove);
-  config.uffd.on_eagain = on_eagain_of(knobs.uffd.on_eagain);
-  config.uffd.event_order = event_order_of(knobs.uffd.event_order);
-  config.uffd.prefetch = prefetch_of(knobs.uffd.prefetch);
+  config.uffd.on_remove = knobs.uffd.on_remove;
+  config.uffd.on_eagain = knobs.uffd.on_eagain;
+  config.uffd.event_order = knobs.uffd.event_order;
+  config.uffd.prefetch = knobs.uffd.prefetch;
   config.uffd.workers = knobs.uffd.workers;
   config.uffd.prefetch_chunk = knobs.uffd.prefetch_chunk;
   config.on_pause_abort =
@@ -145,7 +110,7 @@ Result<sandbox::SandboxConfig> sandbox_config(const scenario::RuntimeKnobs& knob
 
 snapshot::StoreOptions store_options(const scenario::SnapshotKnobs& knobs) {
   snapshot::StoreOptions options;
-  if (knobs.zero_blocks == scenario::ZeroBlocks::kUnchanged) options.zero_blocks = snapshot::ZeroBlocks::kUnchanged;
+  options.zero_blocks = knobs.zero_blocks;
   if (!knobs.checksums) options.checksums = snapshot::Checksums::kIgnored;
   if (!knobs.sync) options.sync = snapshot::Sync::kOff;
   return options;

@@ -18,8 +18,7 @@ Result<vmm::VmConfig> vm_config(const scenario::VmSettings& settings, const std:
 /// The runtime's behaviour under the scenario's knobs; kUnfit for a value that this build does not have.
 Result<sandbox::SandboxConfig> sandbox_config(const scenario::RuntimeKnobs& knobs, vmm::VmConfig vm);
 
-uffd::Prefetch prefetch_of(scenario::Prefetch prefetch);
-
+/// The store's behaviour under the scenario's knobs.
 snapshot::StoreOptions store_options(const scenario::SnapshotKnobs& knobs);
 
 }  // namespace snaphammer::engine

@@ -1,7 +1,8 @@
 // The knobs of the runtime under test, as scenarios set them. Every default is the right behaviour; each other value
 // brings a real defect back. knobs.cpp gives the words, their meaning and where a defect was seen.
 //
-// These are plain values: what each means to lib/ is decided where the sandbox is configured, in one function.
+// Where lib/ has an enum for a knob, this is that enum. What the rest means to lib/ is decided where the sandbox is
+// configured, in one function.
 #pragma once
 
 #include <string>
@@ -10,18 +11,21 @@
 
 #include "harness/scenario/fields.h"
 #include "lib/base/units.h"
+#include "lib/snapshot/options.h"
+#include "lib/uffd/policy.h"
 
 namespace snaphammer::scenario {
 
-enum class OnRemove { kZero, kIgnore, kStop };
-enum class OnEagain { kDefer, kDrop, kSpin };
-enum class EventOrder { kRemovesFirst, kAsRead };
-enum class Prefetch { kAll, kOff, kWorkingSet };
+using snapshot::ZeroBlocks;
+using uffd::EventOrder;
+using uffd::OnEagain;
+using uffd::OnRemove;
+using uffd::Prefetch;
+
 enum class QuiesceGc { kLast, kFirst, kOff };
 enum class QuiescePorts { kStop, kKeep };
 enum class ListenerAfterRestore { kHandshake, kDoubleRebind, kUntouched };
 enum class RestoreBudgets { kSeparate, kShared };
-enum class ZeroBlocks { kRecorded, kUnchanged };
 
 struct BuiltinHandler {};
 /// An external Firecracker handler; `{socket}` and `{memory}` in its words are replaced.

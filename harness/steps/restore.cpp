@@ -1,6 +1,5 @@
 // restore: {from: s1}
 #include "harness/engine/run_context.h"
-#include "harness/engine/runtime_binding.h"
 #include "harness/scenario/knobs.h"
 #include "harness/scenario/step.h"
 #include "harness/steps/spaces.h"
@@ -35,9 +34,7 @@ void describe(Fields<Restore>& fields) {
 }
 
 Async<void> execute(const Restore& options, engine::RunContext& run) {
-  std::optional<uffd::Prefetch> prefetch;
-  if (options.prefetch) prefetch = engine::prefetch_of(*options.prefetch);
-  return run.restore(options.from, {.prefetch = prefetch, .resume = options.resume});
+  return run.restore(options.from, {.prefetch = options.prefetch, .resume = options.resume});
 }
 
 const scenario::StepRegistration<Restore> registration{

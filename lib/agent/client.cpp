@@ -141,13 +141,12 @@ Async<WorkloadInfo> Client::start_workload(StartWorkload request) {
   co_return parse_answer<WorkloadInfo>(body);
 }
 
-Async<CheckReport> Client::check_workload(std::string as, Duration timeout, OnFinding on_finding) {
+Async<CheckReport> Client::check_workload(std::string as, Duration silence, OnFinding on_finding) {
   CO_SNAP_TRY(check_name(as));
   CheckReader reader(std::move(on_finding));
   const OnLine on_line = [&reader](std::string_view line) { return reader.take(line); };
-  HttpCall call{"POST", "/workloads/" + as + "/check", timeout_body(timeout)};
-  const Duration limit = timeout + kGrace;
-  CO_SNAP_TRY(co_await call_for_lines(executor_, door_, options_, std::move(call), limit, on_line));
+  HttpCall call{"POST", "/workloads/" + as + "/check", timeout_body(silence)};
+  CO_SNAP_TRY(co_await call_for_lines(executor_, door_, options_, std::move(call), silence + kGrace, on_line));
   co_return std::move(reader).finish();
 }
 

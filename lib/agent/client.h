@@ -67,9 +67,9 @@ class Client {
 
   /// Returns when the workload has said that it is ready.
   Async<WorkloadInfo> start_workload(StartWorkload request);
-  /// Has it check everything now. `on_finding` gets all findings since the last check, then the
-  /// report comes.
-  Async<CheckReport> check_workload(std::string as, Duration timeout, OnFinding on_finding);
+  /// Has it check everything now. `on_finding` gets all findings since the last check, then the report comes.
+  /// `silence`: how long neither a finding nor the verdict may come; then the result is kTimeout.
+  Async<CheckReport> check_workload(std::string as, Duration silence, OnFinding on_finding);
   /// Asks it to stop, kills it after `timeout`. Findings not yet delivered stay for a later check.
   Async<WorkloadInfo> stop_workload(std::string as, Duration timeout);
   Async<std::vector<WorkloadInfo>> workloads();

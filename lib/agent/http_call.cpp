@@ -145,29 +145,42 @@ class LineSplitter {
   std::string pending_;
 };
 
+using Parser = http::response_parser<http::buffer_body>;
+
+Async<void> read_header(DoorConnection& connection, Parser& parser) {
+  auto [error, bytes] = co_await http::async_read_header(connection.socket, connection.buffer, parser, as_result);
+  if (error) co_return answer_error(error);
+  co_return Result<void>();
+}
+
+// Returns what has come of the body: at least a byte, unless that was all.
+Async<std::string_view> read_some(DoorConnection& connection, Parser& parser, std::string& space) {
+  parser.get().body().data = space.data();
+  parser.get().body().size = space.size();
+  auto [error, bytes] = co_await http::async_read_some(connection.socket, connection.buffer, parser, as_result);
+  if (error && error != http::error::need_buffer) co_return answer_error(error);
+  co_return std::string_view(space).substr(0, space.size() - parser.get().body().size);
+}
+
 // Reads the answer's header, then hands the body over piece by piece.
-Async<void> read_answer(DoorConnection connection, OnLine on_bytes) {
-  http::response_parser<http::buffer_body> parser;
+Async<void> read_answer(DoorConnection connection, Duration silence, OnLine on_bytes) {
+  const std::string what = "wait for its answer";
+  Parser parser;
   parser.header_limit(kMaxHeader);
   parser.body_limit(boost::none);
-  auto [header_error, header_bytes] =
-      co_await http::async_read_header(connection.socket, connection.buffer, parser, as_result);
-  if (header_error) co_return answer_error(header_error);
+  CO_SNAP_TRY(co_await with_deadline(silence, what, read_header(connection, parser)));
   const unsigned status = parser.get().result_int();
   const bool refused = status != 200;
 
   std::string error_body;
-  std::string piece(32_KiB, '\0');
+  std::string space(32_KiB, '\0');
   while (!parser.is_done()) {
-    parser.get().body().data = piece.data();
-    parser.get().body().size = piece.size();
-    auto [error, n] = co_await http::async_read_some(connection.socket, connection.buffer, parser, as_result);
-    if (error && error != http::error::need_buffer) co_return answer_error(error);
-    const std::string_view got = std::string_view(piece).substr(0, piece.size() - parser.get().body().size);
+    CO_SNAP_ASSIGN(const std::string_view piece,
+                   co_await with_deadline(silence, what, read_some(connection, parser, space)));
     if (refused) {
-      error_body += got.substr(0, kMaxErrorBody - error_body.size());
+      error_body += piece.substr(0, kMaxErrorBody - error_body.size());
     } else {
-      CO_SNAP_TRY(on_bytes(got));
+      CO_SNAP_TRY(on_bytes(piece));
     }
   }
   if (refused) co_return refusal(status, error_body);
@@ -175,20 +188,11 @@ Async<void> read_answer(DoorConnection connection, OnLine on_bytes) {
 }
 
 Async<void> make_call(asio::any_io_executor executor, std::filesystem::path door, ClientOptions options, HttpCall call,
-                      OnLine on_bytes) {
+                      Duration silence, OnLine on_bytes) {
   Async<DoorConnection> sending = send_request(executor, std::move(door), options, std::move(call));
-  CO_SNAP_ASSIGN(DoorConnection connection, co_await std::move(sending));
-  Async<void> reading = read_answer(std::move(connection), std::move(on_bytes));
+  CO_SNAP_ASSIGN(DoorConnection connection, co_await with_deadline(silence, "send the request", std::move(sending)));
+  Async<void> reading = read_answer(std::move(connection), silence, std::move(on_bytes));
   co_return co_await std::move(reading);
-}
-
-Async<void> make_call_within(asio::any_io_executor executor, std::filesystem::path door, ClientOptions options,
-                             HttpCall call, Duration limit, OnLine on_bytes) {
-  const std::string what = call.describe();
-  Async<void> calling = make_call(executor, std::move(door), options, std::move(call), std::move(on_bytes));
-  Result<void> made = co_await with_deadline(limit, "wait for its answer", std::move(calling));
-  if (!made) co_return std::move(made).error().in(what);
-  co_return made;
 }
 
 }  // namespace
@@ -203,15 +207,21 @@ Async<std::string> call_for_body(asio::any_io_executor executor, std::filesystem
     body += bytes;
     return {};
   };
-  CO_SNAP_TRY(co_await make_call_within(executor, std::move(door), options, std::move(call), limit, collect));
+  const std::string what = call.describe();
+  Async<void> calling = make_call(executor, std::move(door), options, std::move(call), limit, collect);
+  auto made = co_await with_deadline(limit, "wait for its answer", std::move(calling));
+  if (!made) co_return std::move(made).error().in(what);
   co_return body;
 }
 
 Async<void> call_for_lines(asio::any_io_executor executor, std::filesystem::path door, ClientOptions options,
-                           HttpCall call, Duration limit, OnLine on_line) {
+                           HttpCall call, Duration silence, OnLine on_line) {
   LineSplitter splitter;
   const OnLine split = [&](std::string_view bytes) { return splitter.take(bytes, on_line); };
-  CO_SNAP_TRY(co_await make_call_within(executor, std::move(door), options, std::move(call), limit, split));
+  const std::string what = call.describe();
+  Async<void> calling = make_call(executor, std::move(door), options, std::move(call), silence, split);
+  auto made = co_await std::move(calling);
+  if (!made) co_return std::move(made).error().in(what);
   co_return splitter.finish();
 }
 

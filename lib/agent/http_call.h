@@ -30,8 +30,9 @@ Async<std::string> call_for_body(asio::any_io_executor executor, std::filesystem
                                  HttpCall call, Duration limit);
 
 /// Makes the call and hands over the lines of a successful answer as they come. `on_line` is used until it returns.
+/// `silence` is how long nothing may come: an answer may take as long as there is something to say.
 Async<void> call_for_lines(asio::any_io_executor executor, std::filesystem::path door, ClientOptions options,
-                           HttpCall call, Duration limit, OnLine on_line);
+                           HttpCall call, Duration silence, OnLine on_line);
 
 /// Text of a guest made fit for a message: one line, no control characters, bounded.
 std::string printable(std::string_view text);

@@ -5,7 +5,7 @@
 //   POST /exec                     ExecRequest -> stream of ExecFrame
 //   GET  /workloads                {"workloads": [WorkloadInfo...]}
 //   POST /workloads/start          StartWorkload -> WorkloadInfo (workload_protocol.h)
-//   POST /workloads/{as}/check     {"timeout_ms": N} -> stream of Finding, then a CheckReport
+//   POST /workloads/{as}/check     {"timeout_ms": N} -> stream of Finding, then a CheckReport; N: of silence
 //   POST /workloads/{as}/stop      {"timeout_ms": N} -> WorkloadInfo
 //
 // All of it is HTTP/1.1 on vsock port kAgentPort of the guest. A stream is a chunked body of JSON lines. An error is

@@ -1,18 +1,12 @@
 // The page server's knobs: what it does where real page servers have gone wrong.
 //
-//   Policy policy;                                                       // right in every respect
-//   SNAP_ASSIGN(policy.on_remove, knob_from_name<OnRemove>("ignore"));   // the defect under test
+//   Policy policy;                          // right in every respect
+//   policy.on_remove = OnRemove::kIgnore;   // the defect under test
 //
 // Each first value is right. Every other one brings a real defect back by its own mechanism; each knob is
 // consumed at one place, which its comment names. Plain values: copy them freely.
 #pragma once
 
-#include <array>
-#include <string>
-#include <string_view>
-#include <utility>
-
-#include "lib/base/result.h"
 #include "lib/base/units.h"
 
 namespace snaphammer::uffd {
@@ -57,45 +51,5 @@ struct Policy {
   /// How often a failed read of the source is repeated before it is reported.
   unsigned read_retries = 3;
 };
-
-/// The names of a knob's values in scenario files.
-template <class Knob>
-inline constexpr std::array<std::pair<std::string_view, Knob>, 0> kKnobNames;
-template <>
-inline constexpr std::array kKnobNames<OnRemove> = {std::pair<std::string_view, OnRemove>("zero", OnRemove::kZero),
-                                                    std::pair<std::string_view, OnRemove>("ignore", OnRemove::kIgnore),
-                                                    std::pair<std::string_view, OnRemove>("stop", OnRemove::kStop)};
-template <>
-inline constexpr std::array kKnobNames<OnEagain> = {std::pair<std::string_view, OnEagain>("defer", OnEagain::kDefer),
-                                                    std::pair<std::string_view, OnEagain>("drop", OnEagain::kDrop),
-                                                    std::pair<std::string_view, OnEagain>("spin", OnEagain::kSpin)};
-template <>
-inline constexpr std::array kKnobNames<EventOrder> = {
-    std::pair<std::string_view, EventOrder>("removes-first", EventOrder::kRemovesFirst),
-    std::pair<std::string_view, EventOrder>("as-read", EventOrder::kAsRead)};
-template <>
-inline constexpr std::array kKnobNames<Prefetch> = {
-    std::pair<std::string_view, Prefetch>("all", Prefetch::kAll),
-    std::pair<std::string_view, Prefetch>("off", Prefetch::kOff),
-    std::pair<std::string_view, Prefetch>("working-set", Prefetch::kWorkingSet)};
-
-template <class Knob>
-constexpr std::string_view knob_name(Knob value) {
-  for (const auto& [name, candidate] : kKnobNames<Knob>) {
-    if (candidate == value) return name;
-  }
-  return "?";
-}
-
-/// The inverse; an unknown name is a kInvalid error that lists the known ones.
-template <class Knob>
-Result<Knob> knob_from_name(std::string_view text) {
-  std::string known;
-  for (const auto& [name, value] : kKnobNames<Knob>) {
-    if (name == text) return value;
-    known += (known.empty() ? "" : ", ") + std::string(name);
-  }
-  return Error(ErrorKind::kInvalid, "'" + std::string(text) + "' is none of: " + known);
-}
 
 }  // namespace snaphammer::uffd
