@@ -77,7 +77,7 @@ Async<void> RunContext::run_step(const scenario::Step& step) {
     co_return done;
   }
   auto done = co_await with_deadline(*step.control.timeout, what, step.run(*this));
-  if (!done && done.error().kind() == ErrorKind::kTimeout) co_return fail("hang", done.error());
+  if (!done && done.error().kind() == ErrorKind::kTimeout) co_return fail(std::string(step.overdue()), done.error());
   co_return done;
 }
 

@@ -1,4 +1,7 @@
 // unresolved-faults: no page fault of the guest may wait for ever.
+#include <algorithm>
+
+#include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
 
 #include "harness/engine/run_context.h"
@@ -10,26 +13,73 @@ namespace {
 // A fault is served in microseconds, and in milliseconds while the host is busy.
 constexpr Duration kBound = std::chrono::seconds(2);
 
+constexpr Duration kBetweenLooks = std::chrono::milliseconds(20);
+constexpr std::size_t kShownEvents = 8;
+
+// What the page server did last: what made it stop.
+nlohmann::json last_events(const uffd::PageServer& server) {
+  const std::vector<uffd::TraceEvent> events = server.trace();
+  nlohmann::json shown = nlohmann::json::array();
+  for (std::size_t i = events.size() - std::min(events.size(), kShownEvents); i < events.size(); ++i) {
+    shown.push_back({{"event", uffd::name_of(events[i].kind)},
+                     {"offset", events[i].extent.offset},
+                     {"length", events[i].extent.length}});
+  }
+  return shown;
+}
+
 class UnresolvedFaults final : public Oracle {
  public:
   Async<void> check(engine::RunContext& run) override {
     sandbox::Incarnation* const incarnation = run.sandbox().incarnation();
     if (incarnation == nullptr || incarnation->page_server() == nullptr) co_return Result<void>();
-    for (const uffd::UnresolvedFault& fault : incarnation->page_server()->unresolved_faults(kBound)) {
+    report_read_faults(run, *incarnation->page_server());
+    co_return co_await report_unread_faults(run, *incarnation->page_server());
+  }
+
+ private:
+  void report_read_faults(engine::RunContext& run, const uffd::PageServer& server) {
+    for (const uffd::UnresolvedFault& fault : server.unresolved_faults(kBound)) {
       run.report({.id = "hang",
                   .oracle = "unresolved-faults",
                   .message = fmt::format("a page fault at {:#x} of the VMM has been waiting for {:.0f} ms",
                                          fault.address, to_ms(fault.age)),
                   .evidence = {{"address", fault.address},
                                {"age_ms", to_ms(fault.age)},
-                               {"error", fault.error ? fault.error->describe() : std::string()}}});
+                               {"error", fault.error ? fault.error->describe() : std::string()},
+                               {"last_events", last_events(server)}}});
     }
-    co_return Result<void>();
+  }
+
+  // A server that reads on takes a fault off the kernel's queue at once: only one that does not leaves some there at
+  // every look.
+  Async<void> report_unread_faults(engine::RunContext& run, const uffd::PageServer& server) {
+    asio::steady_timer timer(co_await asio::this_coro::executor);
+    const TimePoint until = SteadyClock::now() + kBound;
+    while (true) {
+      CO_SNAP_ASSIGN(const uffd::WaitingFaults waiting, server.waiting_faults());
+      if (waiting.unread == 0) co_return Result<void>();
+      if (SteadyClock::now() >= until) {
+        run.report(
+            {.id = "hang",
+             .oracle = "unresolved-faults",
+             .message = fmt::format("the page server does not read: {} page faults of the VMM wait for it in the "
+                                    "kernel, for {:.0f} ms and more",
+                                    waiting.unread, to_ms(kBound)),
+             .evidence = {{"unread", waiting.unread}, {"waiting", waiting.all}, {"last_events", last_events(server)}}});
+        co_return Result<void>();
+      }
+      timer.expires_after(kBetweenLooks);
+      auto [error] = co_await timer.async_wait(as_result);
+      if (error) co_return asio_error("watch page faults", error);
+    }
   }
 };
 
 const OracleRegistration<UnresolvedFaults> kRegistration{
-    {"unresolved-faults", "Looks for page faults that the page server has read and never resolved.", {"hang"}}};
+    {"unresolved-faults",
+     "Looks for page faults that the page server has read and never resolved, or does not read.",
+     {"hang"}}};
 
 }  // namespace
 }  // namespace snaphammer::oracles

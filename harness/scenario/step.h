@@ -10,7 +10,8 @@
 //   }}
 //
 // That line makes it parse, with errors, defaults, schema, `describe` and matrix paths. A step whose file has no
-// execute() is part of the format and refused as not available in this build.
+// execute() is part of the format and refused as not available in this build. A step that does not end within its
+// `timeout` is the finding `hang`, or what Options::kOverdue says.
 #pragma once
 
 #include <memory>
@@ -47,6 +48,8 @@ class Step {
   virtual ~Step() = default;
   /// Its name in scenarios: "restore".
   virtual std::string_view name() const = 0;
+  /// The finding that it is when `timeout` passes.
+  virtual std::string_view overdue() const = 0;
   /// Carries it out; the step outlives the operation. Deadline and on_error are the caller's to apply.
   virtual Async<void> run(engine::RunContext& context) const = 0;
   /// Its options in canonical form, defaults included.
@@ -110,6 +113,13 @@ class StepRegistration {
   class StepWith final : public Step {
    public:
     std::string_view name() const override { return kind_name(); }
+    std::string_view overdue() const override {
+      if constexpr (requires { Options::kOverdue; }) {
+        return Options::kOverdue;
+      } else {
+        return "hang";
+      }
+    }
     Async<void> run(engine::RunContext& context) const override {
       if constexpr (Executable<Options>) {
         return execute(keys.options, context);

@@ -13,6 +13,7 @@ using scenario::Node;
 using scenario::Reader;
 
 struct Exec {
+  static constexpr std::string_view kOverdue = "exec-timeout";
   std::vector<std::string> command;
   int expect_exit = 0;
 };

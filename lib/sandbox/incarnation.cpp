@@ -8,6 +8,12 @@
 #include "lib/base/log.h"
 
 namespace snaphammer::sandbox {
+namespace {
+
+/// From a VMM's last descriptor to its exit: the kernel frees its memory in between.
+constexpr Duration kExitLimit = std::chrono::seconds(10);
+
+}  // namespace
 
 Incarnation::Incarnation(asio::any_io_executor executor, vmm::Backend& backend)
     : executor_(std::move(executor)),
@@ -77,6 +83,11 @@ void Incarnation::fail(Failure::Kind kind, Error error) {
   if (kind != Failure::Kind::kEnded) log_warning("sandbox", "{}", error.describe());
   failure_ = Failure{kind, std::move(error)};
   failed_.set();
+}
+
+Awaitable<void> Incarnation::await_cause() {
+  if (!vsock_ || !vsock_->ended().is_set()) co_return;
+  static_cast<void>(co_await with_deadline(kExitLimit, "the VMM's end", failed_.wait()));
 }
 
 Awaitable<void> Incarnation::end() {

@@ -69,7 +69,11 @@ class Incarnation {
     if (failure_) co_return failure_->error;
     const TaskGroup::Membership under_way = tasks_.enter();
     auto outcome = co_await (without_exceptions("guest operation", std::move(operation)) || failed_.wait());
-    if (outcome.index() == 0) co_return std::get<0>(std::move(outcome));
+    if (outcome.index() == 0) {
+      Result<T> result = std::get<0>(std::move(outcome));
+      if (!result) co_await await_cause();
+      if (result || !failure_) co_return result;
+    }
     if (failure_) co_return failure_->error;
     co_return Error(ErrorKind::kCancelled, "guest operation: cancelled");
   }
@@ -80,6 +84,8 @@ class Incarnation {
  private:
   void fail(Failure::Kind kind, Error error);
   void on_page_server(const uffd::ServerEvent& event);
+  /// A dying VMM's connections end before the process does: what failed by that waits here for the cause.
+  Awaitable<void> await_cause();
   Awaitable<void> watch_vmm();
 
   asio::any_io_executor executor_;

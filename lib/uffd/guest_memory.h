@@ -49,6 +49,7 @@ class GuestMemory {
   static Result<std::unique_ptr<GuestMemory>> adopt(Handoff handoff, ByteCount memory_size, const Policy& policy,
                                                     Counters& counters, Trace& trace);
 
+  const Userfaultfd& uffd() const { return uffd_; }
   int fd() const { return uffd_.fd(); }
   const PageTracker& tracker() const { return tracker_; }
   bool vm_gone() const;

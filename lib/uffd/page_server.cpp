@@ -69,6 +69,7 @@ class PageServer::Impl {
   void stop();
   Result<void> drain(Duration limit);
   std::vector<UnresolvedFault> unresolved_faults(Duration older_than) const;
+  Result<WaitingFaults> waiting_faults() const;
   std::vector<StateRun> page_states() const;
 
   const Counters& counters() const { return counters_; }
@@ -245,6 +246,12 @@ std::vector<UnresolvedFault> PageServer::Impl::unresolved_faults(Duration older_
   return faults;
 }
 
+Result<WaitingFaults> PageServer::Impl::waiting_faults() const {
+  Serving* serving = serving_.load(std::memory_order_acquire);
+  if (serving == nullptr) return WaitingFaults{};
+  return serving->memory->uffd().waiting();
+}
+
 std::vector<StateRun> PageServer::Impl::page_states() const {
   Serving* serving = serving_.load(std::memory_order_acquire);
   if (serving == nullptr) return {{{0, options_.source->size()}, PageState::kMissing}};
@@ -274,6 +281,7 @@ Stats PageServer::stats() const { return impl_->counters().snapshot(); }
 std::vector<UnresolvedFault> PageServer::unresolved_faults(Duration older_than) const {
   return impl_->unresolved_faults(older_than);
 }
+Result<WaitingFaults> PageServer::waiting_faults() const { return impl_->waiting_faults(); }
 std::vector<StateRun> PageServer::page_states() const { return impl_->page_states(); }
 std::vector<Extent> PageServer::working_set() const { return impl_->working_set().record(); }
 std::vector<TraceEvent> PageServer::trace() const { return impl_->trace().events(); }

@@ -25,6 +25,7 @@
 #include "lib/uffd/policy.h"
 #include "lib/uffd/stats.h"
 #include "lib/uffd/trace.h"
+#include "lib/uffd/userfaultfd.h"
 
 namespace snaphammer::uffd {
 
@@ -67,7 +68,11 @@ class PageServer {
   Result<void> drain(Duration limit);
 
   Stats stats() const;
+  /// Faults that were read and never resolved.
   std::vector<UnresolvedFault> unresolved_faults(Duration older_than) const;
+  /// All that wait, by the kernel's own count: also those that a server which has stopped reading never hears of. None
+  /// before the hand-off.
+  Result<WaitingFaults> waiting_faults() const;
   /// Where every page of the memory file stands, ascending, without gaps; one missing run before the hand-off.
   /// Missing pages still have the source's content; the others have what is in guest RAM, where a hole is zeros.
   std::vector<StateRun> page_states() const;

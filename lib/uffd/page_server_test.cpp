@@ -96,6 +96,8 @@ TEST_P(PageServerTest, StoppingAtRemoveFreezesTheGuestAtItsNextFault) {
   EXPECT_TRUE(vmm_->await_unread_event());
   EXPECT_EQ(server_->drain(std::chrono::seconds(30)).error().kind(), ErrorKind::kUnavailable);
   EXPECT_TRUE(vmm_->await_unread_event());
+  EXPECT_EQ(server_->waiting_faults().value().unread, 1u);
+  EXPECT_TRUE(server_->unresolved_faults({}).empty()) << "the server cannot know of it";
   EXPECT_NE(touched.wait_for(std::chrono::seconds(0)), std::future_status::ready);
 }
 

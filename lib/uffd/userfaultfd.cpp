@@ -2,6 +2,9 @@
 
 #include <array>
 #include <filesystem>
+#include <fstream>
+#include <map>
+#include <sstream>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -115,6 +118,22 @@ void Userfaultfd::wake(std::uint64_t address, ByteCount length) const {
   // Fails only for a malformed range.
   uffdio_range range = {address, length};
   ::ioctl(fd_.get(), UFFDIO_WAKE, &range);
+}
+
+Result<WaitingFaults> Userfaultfd::waiting() const {
+  const std::string path = "/proc/self/fdinfo/" + std::to_string(fd_.get());
+  std::ifstream file(path);
+  std::map<std::string, std::uint64_t> counts;
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream fields(line);
+    std::string name;
+    std::uint64_t count = 0;
+    if (fields >> name >> count) counts[name] = count;
+  }
+  if (!counts.contains("pending:") || !counts.contains("total:")) {
+    return Error(ErrorKind::kIo, "userfaultfd: " + path + " has no counts of waiting faults");
+  }
+  return WaitingFaults{.unread = counts["pending:"], .all = counts["total:"]};
 }
 
 bool Userfaultfd::process_gone(std::uint64_t address) const {

@@ -37,6 +37,11 @@ struct Installed {
   int error = 0;
 };
 
+struct WaitingFaults {
+  std::uint64_t unread = 0;  ///< Of these the page server has not heard yet.
+  std::uint64_t all = 0;
+};
+
 class Userfaultfd {
  public:
   /// Takes a descriptor that has passed the UFFDIO_API handshake, and makes it non-blocking.
@@ -52,6 +57,8 @@ class Userfaultfd {
   Installed zero(std::uint64_t address, ByteCount length) const;
   /// Wakes threads that wait for pages which are there.
   void wake(std::uint64_t address, ByteCount length) const;
+  /// How many threads wait at page faults now, by the kernel's own count (fdinfo, in fs/userfaultfd.c).
+  Result<WaitingFaults> waiting() const;
   /// Whether the process whose memory this is has ended.
   bool process_gone(std::uint64_t address) const;
 

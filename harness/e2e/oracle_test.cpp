@@ -1,0 +1,73 @@
+// Each oracle on a real guest: a planted defect that it finds, with evidence, and the same guest without it.
+#include <gmock/gmock.h>
+
+#include "harness/e2e/real_campaign.h"
+
+namespace snaphammer::e2e {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+using Oracles = RealCampaign;
+
+TEST_F(Oracles, AKernelPanicIsFoundWithItsCallTrace) {
+  EXPECT_EQ(
+      run({write_scenario("panic",
+                          "steps:\n  - boot: {}\n  - exec: {command: [sh, -c, \"echo c > /proc/sysrq-trigger\"]}\n"
+                          "expect: [{verdict: fail, findings: [kernel-fault]}]\n")}),
+      0)
+      << out();
+  const nlohmann::json panic = finding("kernel-fault");
+  EXPECT_EQ(panic.at("oracle"), "kernel-log");
+  EXPECT_THAT(panic.at("evidence").at("examples").at(0).at("log").get<std::string>(),
+              AllOf(HasSubstr("sysrq triggered crash"), HasSubstr("Call Trace")));
+}
+
+TEST_F(Oracles, AKernelThatWasAskedForNothingBadHasNoFault) {
+  EXPECT_EQ(
+      run({write_scenario(
+          "quiet",
+          "steps:\n  - boot: {}\n  - exec: {command: [sh, -c, \"echo h > /proc/sysrq-trigger\"]}\n  - check: all\n")}),
+      0)
+      << out();
+  EXPECT_THAT(only_run().at("findings"), IsEmpty());
+}
+
+TEST_F(Oracles, AnExecThatNeverEndsIsATimeout) {
+  EXPECT_EQ(
+      run({write_scenario("endless", "steps:\n  - boot: {}\n  - exec: {command: [sleep, \"1000\"], timeout: 1s}\n")}),
+      1);
+  EXPECT_THAT(finding("exec-timeout").at("message").get<std::string>(),
+              AllOf(HasSubstr("step exec (line 7)"), HasSubstr("1s")));
+}
+
+TEST_F(Oracles, AnExecThatEndsInTimeIsNone) {
+  EXPECT_EQ(
+      run({write_scenario("short", "steps:\n  - boot: {}\n  - exec: {command: [sleep, \"0.1\"], timeout: 30s}\n")}), 0);
+}
+
+// The control is a point of the same scenario.
+TEST_F(Oracles, APageServerThatStopsAtRemoveLeavesFaultsUnread) {
+  EXPECT_EQ(run({SCENARIOS "/catalogue/M2-remove-stops-server.yaml"}), 0) << out();
+  const nlohmann::json runs = results().at("runs");
+  for (const nlohmann::json& run : runs) {
+    if (run.at("point").at("runtime.uffd.on_remove") == "zero") {
+      EXPECT_THAT(run.at("findings"), IsEmpty());
+      continue;
+    }
+    std::string oracles;
+    for (const nlohmann::json& finding : run.at("findings")) {
+      oracles += finding.at("oracle").get<std::string>() + " ";
+      if (finding.at("oracle") != "unresolved-faults") continue;
+      const nlohmann::json evidence = finding.at("evidence").at("examples").at(0);
+      EXPECT_GT(evidence.at("unread"), 0);
+      EXPECT_THAT(evidence.at("last_events").dump(), HasSubstr("remove"));
+    }
+    EXPECT_THAT(oracles, HasSubstr("unresolved-faults"));
+  }
+}
+
+}  // namespace
+}  // namespace snaphammer::e2e

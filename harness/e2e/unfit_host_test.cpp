@@ -1,0 +1,91 @@
+// What users meet first on a host that is not ready, or with a file that is not right: one clear message, and the
+// exit code of its class.
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include "harness/e2e/real_campaign.h"
+
+namespace snaphammer::e2e {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::HasSubstr;
+
+constexpr char kBootOnly[] = "steps:\n  - boot: {}\n";
+constexpr char kOneSnapshot[] = "steps:\n  - boot: {}\n  - snapshot: {id: s1}\n";
+
+using UnfitHost = RealCampaign;
+
+TEST_F(UnfitHost, AMissingKernelIs3AndSaysHowToGetOne) {
+  fs::create_directory(file("image"));
+  environment_["SNAPHAMMER_IMAGE"] = file("image");
+  EXPECT_EQ(run({write_scenario("any", kBootOnly)}), 3);
+  EXPECT_THAT(err(), AllOf(HasSubstr(file("image").string()), HasSubstr("ci/snaphammer")));
+}
+
+TEST_F(UnfitHost, AMissingKernelOfAScenarioNamesTheFile) {
+  EXPECT_EQ(run({write_scenario(
+                "any", "vm: {image: {kernel: no-such-kernel, initramfs: no-such-initramfs}}\nsteps:\n  - boot: {}\n")}),
+            3);
+  EXPECT_THAT(out() + err(), HasSubstr(file("no-such-kernel").string()));
+}
+
+TEST_F(UnfitHost, AMissingVmmIs3AndNamesThePackage) {
+  environment_["PATH"] = file("run");
+  EXPECT_EQ(run({write_scenario("any", kBootOnly)}), 3);
+  EXPECT_THAT(err(), AllOf(HasSubstr("qemu-system-x86_64"), HasSubstr("qemu-system-x86")));
+}
+
+TEST_F(UnfitHost, DeniedUserfaultfdIs3AndSaysWhatToAllow) {
+  EXPECT_EQ(run({write_scenario("any", kBootOnly)}, {WITHOUT_USERFAULTFD}), 3);
+  EXPECT_THAT(err(), AllOf(HasSubstr("userfaultfd"), HasSubstr("vm.unprivileged_userfaultfd")));
+}
+
+// A file system of 16 MiB at out/, in a mount namespace of the campaign's own.
+TEST_F(UnfitHost, AFullDiskIs3AndLeavesNoHalfSnapshot) {
+  if (::geteuid() != 0) GTEST_SKIP() << "mounting a small file system needs root";
+  fs::create_directory(file("small"));
+  const std::string mount = "mount -t tmpfs -o size=16m tmpfs " + file("small").string() + " && exec \"$0\" \"$@\"";
+  EXPECT_EQ(snaphammer({"run", write_scenario("full", kOneSnapshot), "--out", file("small/out")},
+                       {"unshare", "--mount", "sh", "-c", mount}),
+            3);
+  EXPECT_THAT(out() + err(), testing::ContainsRegex("(No space left on device|free)"));
+  expect_nothing_left();
+}
+
+TEST_F(UnfitHost, AnUnwritableOutputDirectoryIsNamed) {
+  EXPECT_EQ(snaphammer({"run", write_scenario("any", kBootOnly), "--out", "/proc/no-such"}), 3);
+  EXPECT_THAT(err(), HasSubstr("/proc/no-such"));
+}
+
+TEST_F(UnfitHost, ATypoIs2WithItsPlaceAndTheNearestWordAndStartsNothing) {
+  EXPECT_EQ(run({write_scenario("typo", "steps:\n  - boot: {}\n  - snapshto: {id: s1}\n")}), 2);
+  EXPECT_THAT(err(), AllOf(HasSubstr("typo.yaml:7:5"), HasSubstr("unknown step 'snapshto'"), HasSubstr("'snapshot'")));
+  EXPECT_FALSE(fs::exists(file("out")));
+}
+
+// The cached base snapshot of a machine that no other test has.
+TEST_F(UnfitHost, ATruncatedBaseSnapshotIsNoticedAndMadeAgain) {
+  environment_["XDG_CACHE_HOME"] = file("cache");
+  const fs::path scenario = write_scenario("base", std::string("vm: {memory: 192MiB}\n") + kBootOnly);
+  ASSERT_EQ(run({scenario}), 0) << out() << err();
+  fs::rename(file("out"), file("first"));
+
+  std::vector<fs::path> memories;
+  for (const auto& entry : fs::recursive_directory_iterator(file("cache"))) {
+    if (entry.is_regular_file() && entry.file_size() > (4u << 20)) memories.push_back(entry.path());
+  }
+  ASSERT_THAT(memories, testing::SizeIs(1));
+  fs::resize_file(memories.front(), fs::file_size(memories.front()) / 2);
+
+  EXPECT_EQ(run({scenario}), 0) << out() << err();
+  const std::string log = content_of(file("out") / only_run().at("artifacts").get<std::string>() / "worker.log");
+  EXPECT_THAT(
+      log, testing::ContainsRegex("making base snapshot [0-9a-f]* again: .*memory has [0-9]* bytes, its header says"));
+}
+
+}  // namespace
+}  // namespace snaphammer::e2e
