@@ -15,7 +15,6 @@ using testing::AllOf;
 using testing::HasSubstr;
 
 constexpr char kBootOnly[] = "steps:\n  - boot: {}\n";
-constexpr char kOneSnapshot[] = "steps:\n  - boot: {}\n  - snapshot: {id: s1}\n";
 
 using UnfitHost = RealCampaign;
 
@@ -44,15 +43,38 @@ TEST_F(UnfitHost, DeniedUserfaultfdIs3AndSaysWhatToAllow) {
   EXPECT_THAT(err(), AllOf(HasSubstr("userfaultfd"), HasSubstr("vm.unprivileged_userfaultfd")));
 }
 
-// A file system of 16 MiB at out/, in a mount namespace of the campaign's own.
-TEST_F(UnfitHost, AFullDiskIs3AndLeavesNoHalfSnapshot) {
-  if (::geteuid() != 0) GTEST_SKIP() << "mounting a small file system needs root";
-  fs::create_directory(file("small"));
-  const std::string mount = "mount -t tmpfs -o size=16m tmpfs " + file("small").string() + " && exec \"$0\" \"$@\"";
-  EXPECT_EQ(snaphammer({"run", write_scenario("full", kOneSnapshot), "--out", file("small/out")},
-                       {"unshare", "--mount", "sh", "-c", mount}),
-            3);
-  EXPECT_THAT(out() + err(), testing::ContainsRegex("(No space left on device|free)"));
+// With out/ on a small file system, in a mount namespace of the campaign's own.
+class FullDisk : public RealCampaign {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "mounting a small file system needs root";
+    fs::create_directory(file("small"));
+  }
+  int run_on_disk_of(const std::string& size, const fs::path& scenario) {
+    const std::string small = file("small");
+    const std::string keep = "cp " + small + "/out/results.json " + small + ".json 2>/dev/null; ls -A " + small +
+                             "/out/runs/*/snapshots > " + small + ".list 2>/dev/null; exit $code";
+    const std::string command =
+        "mount -t tmpfs -o size=" + size + " tmpfs " + small + " && \"$0\" \"$@\"; code=$?; " + keep;
+    return snaphammer({"run", scenario, "--out", file("small/out")}, {"unshare", "--mount", "sh", "-c", command});
+  }
+};
+
+TEST_F(FullDisk, NoRoomToBeginWithIs3AndSaysHowMuchIsNeeded) {
+  EXPECT_EQ(run_on_disk_of("16m", write_scenario("any", kBootOnly)), 3);
+  EXPECT_THAT(err(), AllOf(HasSubstr("16 MiB free in " + file("small/out").string()), HasSubstr("--out")));
+  expect_nothing_left();
+}
+
+TEST_F(FullDisk, RoomThatEndsInARunIsInconclusiveAndKeepsTheEarlierSnapshots) {
+  std::string body = "steps:\n  - boot: {}\n  - start: {workload: zero-pages, as: zp, args: {resident: 120MiB}}\n";
+  for (int i = 0; i < 6; ++i) body += "  - snapshot: {id: s" + std::to_string(i) + "}\n";
+  EXPECT_EQ(run_on_disk_of("530m", write_scenario("fill", body)), 3);
+  const nlohmann::json run = nlohmann::json::parse(content_of(file("small.json"))).at("runs").at(0);
+  EXPECT_EQ(run.at("verdict"), "inconclusive");
+  EXPECT_THAT(run.at("message").get<std::string>(),
+              AllOf(HasSubstr("pause.store-memory"), HasSubstr("No space left on device"), HasSubstr("free space")));
+  EXPECT_THAT(content_of(file("small.list")), AllOf(HasSubstr("s0-1\n"), testing::Not(HasSubstr("s5-6"))));
   expect_nothing_left();
 }
 
