@@ -1,12 +1,13 @@
-// What snapshots cost, each against a floor that is measured in the same run by an independent minimal loop.
+// What snapshots cost, each figure against a floor from a minimal loop of its own in the same run.
 //
-//   store_bench --benchmark_format=json        SNAPSHOT_BENCH_DIR=/path picks the file system (default: /dev/shm)
+//   ci/bench store                             builds it, runs it, judges the bounds
+//   store_bench --benchmark_filter=full        one of them; SNAPSHOT_BENCH_DIR=/path picks the file system (/dev/shm)
 //
-// floor/...     copying 1 GiB and taking its checksums, with nothing of the store: into memory that is there already, into
-//               fresh memory, and into a fresh file of the same file system
-// full, diff    a snapshot of 1 GiB of data without syncs; the diff has 1 % of its pages changed, evenly spread. Counters:
-//               `anonymous_MiB` the growth of this process's own memory at its end, header and checksums included
-// load, read    a snapshot opened; all of its memory read in 2 MiB pieces, with and without checksums
+// full     a snapshot of 1 GiB of data without syncs, against copying 1 GiB into a fresh file of the same file system
+//          and taking each page's checksum
+// diff     the same with 1 % of the pages changed, evenly spread, against a full snapshot
+// load     opening a snapshot; read: all of its memory in 2 MiB pieces, with and without checksums
+// memory   the growth of this process's own memory by a loaded snapshot
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -20,6 +21,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "lib/base/testing/paired_rounds.h"
 #include "lib/base/unique_fd.h"
 #include "lib/snapshot/store.h"
 
@@ -107,89 +109,78 @@ void hash_pages(const char* bytes, std::size_t length) {
   for (std::size_t at = 0; at < length; at += kPageSize) benchmark::DoNotOptimize(XXH3_128bits(bytes + at, kPageSize));
 }
 
-void floor_memory(benchmark::State& state, bool fresh) {
-  const Mapping from = must(Mapping::map(kGuest, PROT_READ, MAP_SHARED | MAP_POPULATE, guest().fd()));
-  constexpr int kWrite = PROT_READ | PROT_WRITE, kAnonymous = MAP_PRIVATE | MAP_ANONYMOUS;
-  Mapping to = must(Mapping::map(kGuest, kWrite, kAnonymous | MAP_POPULATE));
-  for (auto _ : state) {
-    if (fresh) {
-      state.PauseTiming();
-      to = Mapping();
-      to = must(Mapping::map(kGuest, kWrite, kAnonymous));
-      state.ResumeTiming();
-    }
-    for (ByteCount at = 0; at < kGuest; at += kChunk) {
-      std::memcpy(to.data() + at, from.data() + at, kChunk);
-      hash_pages(reinterpret_cast<const char*>(to.data() + at), kChunk);
-    }
-  }
-  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * kGuest));
-}
+double seconds_since(TimePoint start) { return std::chrono::duration<double>(SteadyClock::now() - start).count(); }
 
-void floor_file(benchmark::State& state) {
+/// Seconds to copy the guest into a fresh file and to take its pages' checksums.
+double copy_and_checksum() {
   std::filesystem::create_directories(bench_directory());
   const std::string path = bench_directory() / "floor";
   std::vector<char> buffer(kChunk);
-  for (auto _ : state) {
-    UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-    for (ByteCount at = 0; at < kGuest; at += kChunk) {
-      const auto offset = static_cast<off_t>(at);
-      if (::pread(guest().fd(), buffer.data(), kChunk, offset) != ssize_t{kChunk}) std::abort();
-      hash_pages(buffer.data(), kChunk);
-      if (::pwrite(file.get(), buffer.data(), kChunk, offset) != ssize_t{kChunk}) std::abort();
-    }
-    state.PauseTiming();
-    ::unlink(path.c_str());
-    file.reset();
-    state.ResumeTiming();
+  const TimePoint start = SteadyClock::now();
+  UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  for (ByteCount at = 0; at < kGuest; at += kChunk) {
+    const auto offset = static_cast<off_t>(at);
+    if (::pread(guest().fd(), buffer.data(), kChunk, offset) != ssize_t{kChunk}) std::abort();
+    hash_pages(buffer.data(), kChunk);
+    if (::pwrite(file.get(), buffer.data(), kChunk, offset) != ssize_t{kChunk}) std::abort();
   }
-  std::filesystem::remove_all(bench_directory());
-  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * kGuest));
+  const double seconds = seconds_since(start);
+  std::filesystem::remove(path);
+  return seconds;
+}
+
+/// Seconds to take snapshot `id`, which is then removed.
+double take_and_drop(Bench& bench, const std::string& id, const std::string& parent = {}) {
+  const TimePoint start = SteadyClock::now();
+  bench.take(id, parent);
+  const double seconds = seconds_since(start);
+  bench.drop(id);
+  return seconds;
 }
 
 void full(benchmark::State& state) {
   guest();
   Bench bench;
-  const double before = anonymous_mib();
+  PairedRounds rates;
   for (auto _ : state) {
-    bench.take("s1");
-    state.PauseTiming();
-    state.counters["anonymous_MiB"] = anonymous_mib() - before;
-    bench.drop("s1");
-    state.ResumeTiming();
+    rates.measure([] { return 1 / copy_and_checksum(); }, [&] { return 1 / take_and_drop(bench, "s1"); });
   }
-  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * kGuest));
+  state.SetLabel("GiB/s");
+  rates.report(state, Bound::at_least(0.8));
 }
 
 void diff(benchmark::State& state) {
   guest();
   Bench bench;
   bench.take("s1");
-  const double before = anonymous_mib();
   std::uint64_t round = 0;
+  PairedRounds times;
   for (auto _ : state) {
-    state.PauseTiming();
     guest().change_one_percent(++round);
-    state.ResumeTiming();
-    bench.take("s2", "s1");
-    state.PauseTiming();
-    state.counters["anonymous_MiB"] = anonymous_mib() - before;
-    bench.drop("s2");
-    state.ResumeTiming();
+    times.measure([&] { return 1e3 * take_and_drop(bench, "full"); },
+                  [&] { return 1e3 * take_and_drop(bench, "diff", "s1"); });
   }
-  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * kGuest));
+  state.SetLabel("ms");
+  times.report(state, Bound::at_most(0.35));
 }
 
 void load(benchmark::State& state) {
   Bench bench;
   bench.take("s1");
-  const double before = anonymous_mib();
+  for (auto _ : state) benchmark::DoNotOptimize(must(bench.store.load("s1")).memory.get());
+}
+
+void memory(benchmark::State& state) {
+  Bench bench;
+  bench.take("s1");
+  double worst = 0;
   for (auto _ : state) {
+    const double before = anonymous_mib();
     const Snapshot snapshot = must(bench.store.load("s1"));
-    state.PauseTiming();
-    state.counters["anonymous_MiB"] = anonymous_mib() - before;
-    state.ResumeTiming();
+    worst = std::max(worst, 100 * (anonymous_mib() - before) * 1_MiB / static_cast<double>(kGuest));
   }
+  state.SetLabel("% of RAM");
+  report_figure(state, worst, Bound::at_most(1));
 }
 
 void read(benchmark::State& state, Checksums checksums) {
@@ -205,11 +196,9 @@ void read(benchmark::State& state, Checksums checksums) {
   state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * kGuest));
 }
 
-BENCHMARK_CAPTURE(floor_memory, warm, false)->Unit(benchmark::kMillisecond)->UseRealTime();
-BENCHMARK_CAPTURE(floor_memory, fresh, true)->Unit(benchmark::kMillisecond)->UseRealTime();
-BENCHMARK(floor_file)->Unit(benchmark::kMillisecond)->UseRealTime();
-BENCHMARK(full)->Unit(benchmark::kMillisecond)->UseRealTime();
-BENCHMARK(diff)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(full)->Iterations(9)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(diff)->Iterations(9)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(memory)->Iterations(1);
 BENCHMARK(load)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK_CAPTURE(read, checked, Checksums::kChecked)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK_CAPTURE(read, unchecked, Checksums::kIgnored)->Unit(benchmark::kMillisecond)->UseRealTime();
