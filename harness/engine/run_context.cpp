@@ -1,5 +1,7 @@
 #include "harness/engine/run_context.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "harness/engine/runtime_binding.h"
@@ -82,7 +84,7 @@ Async<void> RunContext::run_step(const scenario::Step& step) {
 }
 
 Async<void> RunContext::boot(bool fresh) {
-  record_page_server();
+  end_restore();
   if (fresh) {
     if (auto booted = co_await sandbox_.boot(); !booted) co_return fail("unhealthy", booted.error());
   } else {
@@ -134,10 +136,10 @@ Async<void> RunContext::restore(const std::string& id, RestoreStep step) {
   auto from = store_->load(snapshots_.at(id));
   if (!from && from.error().kind() == ErrorKind::kCorrupt) co_return fail("snapshot-corrupt", from.error());
   CO_SNAP_TRY(from);
-  record_page_server();
-  sandbox_.set_prefetch(step.prefetch.value_or(config_.uffd.prefetch));
+  end_restore();
+  restored_ = {.snapshot = from->manifest.id, .prefetch = step.prefetch.value_or(config_.uffd.prefetch)};
+  sandbox_.set_prefetch(restored_->prefetch);
   result_.restores.push_back({.from = id, .to_healthy_ms = 0, .phases_ms = {}, .uffd = {}});
-  restore_recorded_ = false;
   origin_ = from->manifest.id;
   auto restored = co_await sandbox_.restore(*from, step.resume);
   if (!restored) co_return fail("unhealthy", restored.error());
@@ -149,7 +151,10 @@ Async<void> RunContext::verify_snapshot(const std::string& id) {
     if (id != "all" && id != name) continue;
     CO_SNAP_ASSIGN(const snapshot::VerifyReport verified, store_->verify(stored));
     for (const snapshot::Defect& defect : verified.defects) {
-      report({.id = "snapshot-corrupt", .oracle = "verify", .message = defect.describe(), .evidence = {{"snapshot", name}}});
+      report({.id = "snapshot-corrupt",
+              .oracle = "verify",
+              .message = defect.describe(),
+              .evidence = {{"snapshot", name}}});
     }
   }
   co_return Result<void>();
@@ -158,26 +163,39 @@ Async<void> RunContext::verify_snapshot(const std::string& id) {
 Async<void> RunContext::await_healthy(Duration within) {
   auto healthy = co_await with_deadline(within, "await_healthy", sandbox_.await_healthy());
   if (!healthy) co_return fail("unhealthy", healthy.error());
-  if (result_.restores.empty()) co_return Result<void>();
+  if (!restored_) co_return Result<void>();
   report::RestoreReport& report = result_.restores.back();
   report.to_healthy_ms = snaphammer::to_ms(healthy->to_healthy);
   report.phases_ms = to_ms(healthy->phases);
-  co_return Result<void>();
+  co_return record_working_set();
+}
+
+// Where everything is prefetched the guest hardly asks for anything, and there is no order to record.
+Result<void> RunContext::record_working_set() {
+  if (restored_->prefetch == uffd::Prefetch::kAll) return {};
+  const bool kept = std::any_of(snapshots_.begin(), snapshots_.end(),
+                                [this](const auto& entry) { return entry.second == restored_->snapshot; });
+  if (!kept) return {};  // A later one of its name has replaced it.
+  std::vector<ByteCount> pages;
+  for (const uffd::Extent& extent : sandbox_.incarnation()->page_server()->working_set()) {
+    for (ByteCount page = extent.offset; page < extent.offset + extent.length; page += kPageSize) pages.push_back(page);
+  }
+  return store_->set_working_set(restored_->snapshot, pages);
 }
 
 Async<void> RunContext::destroy() {
-  record_page_server();
+  end_restore();
   workloads_.clear();
   co_await sandbox_.end();
   co_return Result<void>();
 }
 
-void RunContext::record_page_server() {
-  if (restore_recorded_ || sandbox_.incarnation() == nullptr) return;
-  uffd::PageServer* const server = sandbox_.incarnation()->page_server();
-  if (server == nullptr) return;
-  result_.restores.back().uffd = to_json(server->stats());
-  restore_recorded_ = true;
+void RunContext::end_restore() {
+  if (!restored_) return;
+  restored_.reset();
+  sandbox::Incarnation* const incarnation = sandbox_.incarnation();
+  if (incarnation == nullptr || incarnation->page_server() == nullptr) return;
+  result_.restores.back().uffd = to_json(incarnation->page_server()->stats());
 }
 
 Async<void> RunContext::start_workload(const std::string& workload, const std::string& as,
@@ -213,8 +231,8 @@ Async<void> RunContext::check_workload(const std::string& as) {
   auto checked = co_await sandbox_.check_workload(as, kCheckDeadline, on_finding);
   if (!checked) co_return fail("hang", checked.error());
   if (checked->died) {
-    const Error died(ErrorKind::kGone, fmt::format("workload {} {}: {}", as, checked->died->end.describe(),
-                                                   checked->died->stderr_tail));
+    const Error died(ErrorKind::kGone,
+                     fmt::format("workload {} {}: {}", as, checked->died->end.describe(), checked->died->stderr_tail));
     co_return fail("unhealthy", died);
   }
   log_info("run", "check {}: {} {}", as, checked->pass ? "pass" : "fail", checked->counters.dump());

@@ -82,7 +82,9 @@ class RunContext {
 
  private:
   Async<void> run_step(const scenario::Step& step);
-  void record_page_server();
+  /// The present guest is about to end: if it was restored, records what its page server did.
+  void end_restore();
+  Result<void> record_working_set();
   Result<void> open_store();
 
   asio::any_io_executor executor_;
@@ -94,13 +96,17 @@ class RunContext {
   sandbox::Sandbox sandbox_;
   std::optional<snapshot::SnapshotStore> store_;
   std::map<std::string, std::string> snapshots_;  ///< Name in the scenario -> id in the store.
-  std::string origin_;  ///< The id of what was last taken or restored: the parent of a diff.
+  std::string origin_;                            ///< The id of what was last taken or restored: the parent of a diff.
+  struct Restored {
+    std::string snapshot;  ///< Its id in the store.
+    uffd::Prefetch prefetch;
+  };
+  std::optional<Restored> restored_;  ///< Where the present guest comes from; nothing after a boot.
   std::uint64_t taken_ = 0;
   std::set<std::string> workloads_;
   std::vector<std::unique_ptr<oracles::Oracle>> oracles_;
   FindingLog findings_;
   report::RunResult result_;
-  bool restore_recorded_ = true;
 };
 
 }  // namespace snaphammer::engine

@@ -1,0 +1,45 @@
+// What a restore of a real guest does, as its results show it.
+#include <gmock/gmock.h>
+
+#include "harness/e2e/real_campaign.h"
+
+namespace snaphammer::e2e {
+namespace {
+
+using Restore = RealCampaign;
+
+TEST_F(Restore, WhatOneRestoreAskedForTheNextHasReady) {
+  EXPECT_EQ(run({write_scenario("working-set",
+                                "runtime: {uffd: {prefetch: working-set}}\n"
+                                "steps:\n  - boot: {}\n  - snapshot: {id: s1}\n"
+                                "  - restore: {from: s1}\n  - await_healthy: {within: 60s}\n"
+                                "  - restore: {from: s1}\n  - await_healthy: {within: 60s}\n")}),
+            0)
+      << out();
+  const nlohmann::json restores = only_run().at("restores");
+  ASSERT_EQ(restores.size(), 2u);
+  const nlohmann::json& recording = restores.at(0).at("uffd");
+  const nlohmann::json& prefetching = restores.at(1).at("uffd");
+  EXPECT_EQ(recording.at("prefetched_pages"), 0) << "nothing had been recorded yet";
+  EXPECT_GT(recording.at("faults"), 500);
+  EXPECT_GT(prefetching.at("prefetched_pages"), 500);
+  EXPECT_LT(prefetching.at("copied_pages"), recording.at("copied_pages"));
+  EXPECT_GT(prefetching.at("working_set_hit_ratio").get<double>(), 0.2);
+}
+
+TEST_F(Restore, ABootAfterARestoreIsNoRestore) {
+  EXPECT_EQ(run({write_scenario("boot-again",
+                                "runtime: {uffd: {prefetch: \"off\"}}\n"
+                                "steps:\n  - boot: {}\n  - snapshot: {id: s1}\n"
+                                "  - restore: {from: s1}\n  - await_healthy: {within: 60s}\n  - destroy: {}\n"
+                                "  - boot: {fresh: true}\n  - await_healthy: {within: 60s}\n")}),
+            0)
+      << out();
+  const nlohmann::json restores = only_run().at("restores");
+  ASSERT_EQ(restores.size(), 1u);
+  EXPECT_LT(restores.at(0).at("to_healthy_ms"), 60'000);
+  EXPECT_TRUE(restores.at(0).at("phases_ms").contains("load"));
+}
+
+}  // namespace
+}  // namespace snaphammer::e2e
