@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include <fmt/format.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -25,9 +26,21 @@ using std::chrono::milliseconds;
 /// for a moment after the last event was read, and nothing tells when it has stopped.
 constexpr Duration kFirstPause = microseconds(20);
 constexpr Duration kLongestPause = milliseconds(1);
+/// For how long one fault that was put off before may keep everyone else from reading: see install_between_events().
+constexpr Duration kPursuit = milliseconds(1);
 /// A fault outside the registered memory is examined so often before it is given up: long enough for the event that
 /// explains it.
 constexpr unsigned kMaxExaminations = 200;
+
+/// Moves the calling thread to another CPU, if it may run on one. A thread that is woken by the read of its event and
+/// shares the reader's CPU raises its next event before the reader runs again: there is no moment in between.
+void change_cpu() {
+  cpu_set_t allowed;
+  if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  cpu_set_t others = allowed;
+  CPU_CLR(static_cast<std::size_t>(::sched_getcpu()), &others);
+  if (::sched_setaffinity(0, sizeof others, &others) == 0) ::sched_setaffinity(0, sizeof allowed, &allowed);
+}
 
 /// Waits for events on the userfaultfd (one thread is woken for each) and for the stop signal.
 class EventWaiter {
@@ -96,8 +109,7 @@ Result<void> FaultServer::read_all(SourceReader& reader, TimePoint deadline) {
     SNAP_TRY(after_read.hit());
     for (const MemoryEvent& event : events) {
       if (event.kind == MemoryEvent::Kind::kFault) {
-        parts_.counters.faults.add();
-        queue_.add(event.address / kPageSize * kPageSize, now);
+        note_fault(event, now);
       } else {
         // Only when events are taken in the order in which they were read: what came before is served before.
         serve_queued(reader);
@@ -107,6 +119,11 @@ Result<void> FaultServer::read_all(SourceReader& reader, TimePoint deadline) {
     }
   }
   return {};
+}
+
+void FaultServer::note_fault(const MemoryEvent& event, TimePoint now) {
+  parts_.counters.faults.add();
+  queue_.add(event.address / kPageSize * kPageSize, now);
 }
 
 void FaultServer::serve_queued(SourceReader& reader) {
@@ -119,7 +136,7 @@ void FaultServer::serve(const Fault& fault, SourceReader& reader) {
     const std::optional<PageView> page = parts_.memory.page_at(fault.address);
     if (!page) return put_off(fault);
     if (fault.examinations == 0) parts_.trace.add(TraceKind::kFault, page->place.extent(), fault.since);
-    const Result<Resolution> resolution = resolve(*page, reader);
+    const Result<Resolution> resolution = resolve(fault, *page, reader);
     if (!resolution) return give_up(fault, resolution.error());
     switch (resolution->outcome) {
       case Outcome::kInstalled:
@@ -146,14 +163,14 @@ void FaultServer::serve(const Fault& fault, SourceReader& reader) {
   queue_.failed(fault.address, Error(ErrorKind::kCancelled, "the page server was stopped"));
 }
 
-Result<FaultServer::Resolution> FaultServer::resolve(const PageView& page, SourceReader& reader) {
+Result<FaultServer::Resolution> FaultServer::resolve(const Fault& fault, const PageView& page, SourceReader& reader) {
   std::span<const std::byte> bytes;  // None: zeros.
   const Place& place = page.place;
   if (page.state == PageState::kMissing && reader.has_data(place.offset, place.length)) {
     SNAP_ASSIGN(bytes, reader.read(place.offset, place.length));
   }
   SNAP_TRY(before_copy.hit());
-  SNAP_ASSIGN(const Outcome outcome, parts_.memory.install(page, bytes));
+  SNAP_ASSIGN(const Outcome outcome, install(fault, page, bytes));
   if (outcome == Outcome::kInstalled) {
     const ByteCount pages = place.length / kPageSize;
     if (bytes.empty()) {
@@ -167,6 +184,17 @@ Result<FaultServer::Resolution> FaultServer::resolve(const PageView& page, Sourc
     }
   }
   return Resolution{outcome, bytes.empty()};
+}
+
+/// A fault that was put off has missed its moment once, and in a storm of events would miss it every time.
+Result<Outcome> FaultServer::install(const Fault& fault, const PageView& page, std::span<const std::byte> bytes) {
+  if (fault.examinations == 0) return parts_.memory.install(page, bytes);
+  std::vector<MemoryEvent> faults;
+  const Result<Outcome> outcome =
+      parts_.memory.install_between_events(page, bytes, faults, SteadyClock::now() + kPursuit);
+  for (const MemoryEvent& event : faults) note_fault(event, SteadyClock::now());
+  if (outcome && *outcome == Outcome::kPending) change_cpu();
+  return outcome;
 }
 
 void FaultServer::settle(const Fault& fault, const PageView& page, TraceKind kind) {

@@ -53,13 +53,15 @@ class FaultServer {
   SourceReader make_reader() const;
   Result<void> loop();
   Result<void> read_all(SourceReader& reader, TimePoint deadline);
+  void note_fault(const MemoryEvent& event, TimePoint now);
   void serve_queued(SourceReader& reader);
   void serve(const Fault& fault, SourceReader& reader);
   struct Resolution {
     Outcome outcome;
     bool zeros;  // Rather than bytes of the source.
   };
-  Result<Resolution> resolve(const PageView& page, SourceReader& reader);
+  Result<Resolution> resolve(const Fault& fault, const PageView& page, SourceReader& reader);
+  Result<Outcome> install(const Fault& fault, const PageView& page, std::span<const std::byte> bytes);
   void settle(const Fault& fault, const PageView& page, TraceKind kind);
   void put_off(const Fault& fault);
   void give_up(const Fault& fault, Error error);

@@ -55,6 +55,10 @@ Result<bool> GuestMemory::read_events(std::vector<MemoryEvent>& events, TimePoin
   } else if (!reading.try_lock_until(deadline)) {
     return Error(ErrorKind::kTimeout, "read userfaultfd events: a copy does not end");
   }
+  return read_locked(events);
+}
+
+Result<bool> GuestMemory::read_locked(std::vector<MemoryEvent>& events) {
   if (ended()) return false;
   std::vector<MemoryEvent> batch;
   SNAP_ASSIGN(const bool more, uffd_.read(batch));
@@ -168,8 +172,24 @@ Installed GuestMemory::put_with_policy(const Place& place, std::span<const std::
 }
 
 Result<Outcome> GuestMemory::install(const PageView& page, std::span<const std::byte> bytes) {
-  const Place& place = page.place;
   const std::shared_lock installing(gate_);
+  return install_locked(page, bytes);
+}
+
+Result<Outcome> GuestMemory::install_between_events(const PageView& page, std::span<const std::byte> bytes,
+                                                    std::vector<MemoryEvent>& faults, TimePoint deadline) {
+  const std::unique_lock reading(gate_);
+  for (;;) {
+    SNAP_ASSIGN(const Outcome outcome, install_locked(page, bytes));
+    if (outcome != Outcome::kPending || SteadyClock::now() >= deadline) return outcome;
+    // Events that are to be taken as read are not for here: they wait for the faults before them.
+    if (ended() || policy_.event_order != EventOrder::kRemovesFirst) return outcome;
+    SNAP_TRY(read_locked(faults));
+  }
+}
+
+Result<Outcome> GuestMemory::install_locked(const PageView& page, std::span<const std::byte> bytes) {
+  const Place& place = page.place;
   const std::optional<PageView> now = page_at_locked(place.address);
   if (!now || now->place != place || now->state != page.state) return Outcome::kChanged;
   SNAP_TRY(in_copy.hit());

@@ -70,6 +70,13 @@ class GuestMemory {
   /// Resolves a fault on `page` with `bytes`, or with zeros when there are none. An error is one of the kernel's.
   Result<Outcome> install(const PageView& page, std::span<const std::byte> bytes);
 
+  /// The same for a page whose installation the kernel refused: in each moment between two events, until `deadline`.
+  /// Whoever was raising an event goes on as soon as it is read, and raises the next one a microsecond later: only one
+  /// who reads and installs by himself, without a change of threads, is sure to come in between. What it reads is
+  /// applied; faults are appended to `faults`.
+  Result<Outcome> install_between_events(const PageView& page, std::span<const std::byte> bytes,
+                                         std::vector<MemoryEvent>& faults, TimePoint deadline);
+
   /// How prefetch of one range went: the first `settled` bytes need no more work, `copied` of them were copied.
   struct Ahead {
     ByteCount settled = 0;
@@ -86,6 +93,8 @@ class GuestMemory {
   GuestMemory(Userfaultfd uffd, std::vector<Region> regions, ByteCount memory_size, const Policy& policy,
               Counters& counters, Trace& trace, Mapping zeros);
 
+  Result<bool> read_locked(std::vector<MemoryEvent>& events);
+  Result<Outcome> install_locked(const PageView& page, std::span<const std::byte> bytes);
   bool apply_locked(const MemoryEvent& event);
   bool remove_locked(const MemoryEvent& event);
   Installed put(const Place& place, std::span<const std::byte> bytes) const;

@@ -271,6 +271,7 @@ void remove_storm(benchmark::State& state, bool shared) {
       worst = std::max(worst, seconds_since(start) * 1e3);
     }
     balloon.join();
+    state.counters["served_meanwhile"] = static_cast<double>(served.server().stats().faults);
     if (served.server().stats().removes < kRemoves) die("the storm was not seen");
   }
   state.SetLabel("ms");
