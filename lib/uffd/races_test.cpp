@@ -1,7 +1,9 @@
 // Every order in which a fault, a copy, a REMOVE and a stop can meet, forced by failpoints. Each order is run with the
 // right policy, and with the wrong one that it is meant to expose: a test that cannot fail shows nothing.
 #include <gmock/gmock.h>
+#include <unistd.h>
 
+#include "lib/uffd/guest_memory.h"
 #include "lib/uffd/testing/server_fixture.h"
 
 namespace snaphammer::uffd {
@@ -295,6 +297,32 @@ TEST_P(RacesTest, RemoveStormWhileEveryPageIsTouchedEndsInZeros) {
     EXPECT_TRUE(is_mapped(i));
   }
   EXPECT_TRUE(server_->unresolved_faults(Duration(0)).empty());
+}
+
+TEST_P(RacesTest, RefusedCopyIsDoneInOneCallThatReadsTheEventsInItsWay) {
+  const FakeVmm::Page bytes = pattern_page(kPage);
+  vmm_ = std::make_unique<FakeVmm>(GetParam(), region_sizes());
+  Counters counters;
+  Trace trace(0);
+  auto memory = GuestMemory::adopt({UniqueFd(::dup(vmm_->userfaultfd())), vmm_->regions(), {}}, memory_size(), Policy(),
+                                   counters, trace);
+  ASSERT_TRUE(memory) << memory.error().describe();
+  const auto page = (*memory)->page_at(reinterpret_cast<std::uintptr_t>(vmm_->at(nth(kPage))));
+  ASSERT_TRUE(page);
+  const auto removed = vmm_->start_remove(nth(kOther), page_size());
+  ASSERT_TRUE(vmm_->await_remove_raised());
+  const auto refused = (*memory)->install(*page, std::as_bytes(std::span(bytes)));
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(*refused, Outcome::kPending);
+
+  std::vector<MemoryEvent> faults;
+  const auto installed = (*memory)->install_between_events(*page, std::as_bytes(std::span(bytes)), faults,
+                                                           SteadyClock::now() + std::chrono::seconds(30));
+  ASSERT_TRUE(installed);
+  EXPECT_EQ(*installed, Outcome::kInstalled);
+  EXPECT_TRUE(becomes_ready(removed));
+  EXPECT_EQ((*memory)->tracker().state(nth(kOther)), PageState::kRemoved);
+  EXPECT_EQ(this->page(kPage), bytes);
 }
 
 }  // namespace
