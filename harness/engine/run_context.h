@@ -102,7 +102,6 @@ class RunContext {
     uffd::Prefetch prefetch;
   };
   std::optional<Restored> restored_;  ///< Where the present guest comes from; nothing after a boot.
-  std::string working_set_of_;  ///< The id of the snapshot whose working set the present restore shows; else empty.
   std::uint64_t taken_ = 0;
   std::set<std::string> workloads_;
   std::vector<std::unique_ptr<oracles::Oracle>> oracles_;
