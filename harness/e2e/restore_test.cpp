@@ -24,7 +24,7 @@ TEST_F(Restore, WhatOneRestoreAskedForTheNextHasReady) {
   EXPECT_GT(recording.at("faults"), 500);
   EXPECT_GT(prefetching.at("prefetched_pages"), 500);
   EXPECT_LT(prefetching.at("copied_pages"), recording.at("copied_pages"));
-  EXPECT_GT(prefetching.at("working_set_hit_ratio").get<double>(), 0.2);
+  EXPECT_GT(prefetching.at("working_set").at("hit_ratio").get<double>(), 0.2);
 }
 
 TEST_F(Restore, ABootAfterARestoreIsNoRestore) {
