@@ -18,9 +18,12 @@ Overload(Handlers...) -> Overload<Handlers...>;  // Clang 16 does not deduce agg
 
 vmm::Accel accel_of(scenario::AccelChoice accel) {
   switch (accel) {
-    case scenario::AccelChoice::kAuto: return vmm::Accel::kAuto;
-    case scenario::AccelChoice::kKvm: return vmm::Accel::kKvm;
-    case scenario::AccelChoice::kTcg: return vmm::Accel::kTcg;
+    case scenario::AccelChoice::kAuto:
+      return vmm::Accel::kAuto;
+    case scenario::AccelChoice::kKvm:
+      return vmm::Accel::kKvm;
+    case scenario::AccelChoice::kTcg:
+      return vmm::Accel::kTcg;
   }
   return vmm::Accel::kAuto;
 }
@@ -100,8 +103,7 @@ Result<sandbox::SandboxConfig> sandbox_config(const scenario::RuntimeKnobs& knob
   config.uffd.prefetch = knobs.uffd.prefetch;
   config.uffd.workers = knobs.uffd.workers;
   config.uffd.prefetch_chunk = knobs.uffd.prefetch_chunk;
-  config.on_pause_abort =
-      knobs.pause.restore_service_on_abort ? sandbox::OnAbort::kUndo : sandbox::OnAbort::kAbandon;
+  config.on_pause_abort = knobs.pause.restore_service_on_abort ? sandbox::OnAbort::kUndo : sandbox::OnAbort::kAbandon;
   config.budget_ready = knobs.restore.budget_ready;
   config.budget_init = knobs.restore.budget_init;
   config.reseed = knobs.restore.reseed;

@@ -17,8 +17,8 @@ void describe(Fields<Clone>& fields) {
   fields.add("count", &Clone::count, "How many guests.").between(1, 64);
 }
 
-const scenario::StepRegistration<Clone> registration{
-    "clone", "Starts several guests from one snapshot, side by side.", "clone: {from: s1, count: 2}"};
+const scenario::StepRegistration<Clone> registration{"clone", "Starts several guests from one snapshot, side by side.",
+                                                     "clone: {from: s1, count: 2}"};
 
 }  // namespace
 }  // namespace snaphammer::steps

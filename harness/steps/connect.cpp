@@ -38,8 +38,8 @@ void describe(Fields<Connect>& fields) {
   fields.add("must", &Connect::must, "What is right.");
 }
 
-const scenario::StepRegistration<Connect> registration{
-    "connect", "Opens connections that must live or die.", "connect: {as: c1, via: proxy, port: 8080, must: die}"};
+const scenario::StepRegistration<Connect> registration{"connect", "Opens connections that must live or die.",
+                                                       "connect: {as: c1, via: proxy, port: 8080, must: die}"};
 
 }  // namespace
 }  // namespace snaphammer::steps

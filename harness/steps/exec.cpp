@@ -36,8 +36,8 @@ Async<void> execute(const Exec& options, engine::RunContext& run) {
   auto done = co_await run.sandbox().exec(std::move(request));
   if (!done) co_return run.fail(finding_of_exec_error(done.error()), done.error());
   if (done->timed_out) {
-    const Error late(ErrorKind::kTimeout, fmt::format("'{}' did not end within {}", options.command.front(),
-                                                      format_duration(kLongest)));
+    const Error late(ErrorKind::kTimeout,
+                     fmt::format("'{}' did not end within {}", options.command.front(), format_duration(kLongest)));
     co_return run.fail("exec-timeout", late);
   }
   if (done->end.code == options.expect_exit) co_return Result<void>();
@@ -50,9 +50,8 @@ Async<void> execute(const Exec& options, engine::RunContext& run) {
                       {"stderr", done->error_output.substr(0, kShownOutput)}});
 }
 
-const scenario::StepRegistration<Exec> registration{
-    "exec", "Runs a command in the guest and compares its exit status.",
-    "exec: {command: [uname, -r], expect_exit: 0}"};
+const scenario::StepRegistration<Exec> registration{"exec", "Runs a command in the guest and compares its exit status.",
+                                                    "exec: {command: [uname, -r], expect_exit: 0}"};
 
 }  // namespace
 }  // namespace snaphammer::steps

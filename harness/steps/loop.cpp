@@ -42,8 +42,7 @@ Async<void> execute(const Loop& options, engine::RunContext& run) {
 }
 
 const scenario::StepRegistration<Loop> registration{
-    "loop", "Repeats steps.",
-    "loop: {times: 20, steps: [{snapshot: {id: s1}}, {restore: {from: s1}}, await_healthy]}"};
+    "loop", "Repeats steps.", "loop: {times: 20, steps: [{snapshot: {id: s1}}, {restore: {from: s1}}, await_healthy]}"};
 
 }  // namespace
 }  // namespace snaphammer::steps

@@ -9,7 +9,8 @@ using scenario::Fields;
 struct Quiesce {};
 void describe(Fields<Quiesce>&) {}
 
-const scenario::StepRegistration<Quiesce> registration{"quiesce", "Quiesces the guest as a pause would, without pausing it.", "quiesce: {}"};
+const scenario::StepRegistration<Quiesce> registration{
+    "quiesce", "Quiesces the guest as a pause would, without pausing it.", "quiesce: {}"};
 
 }  // namespace
 }  // namespace snaphammer::steps

@@ -54,9 +54,9 @@ Async<void> execute(const Start& options, engine::RunContext& run) {
   return run.start_workload(options.workload, options.as, program_arguments(options.args));
 }
 
-const scenario::StepRegistration<Start> registration{
-    "start", "Starts a workload in the guest and waits until it is ready.",
-    "start: {workload: zero-pages, as: zp, args: {resident: 150MiB}}"};
+const scenario::StepRegistration<Start> registration{"start",
+                                                     "Starts a workload in the guest and waits until it is ready.",
+                                                     "start: {workload: zero-pages, as: zp, args: {resident: 150MiB}}"};
 
 }  // namespace
 }  // namespace snaphammer::steps

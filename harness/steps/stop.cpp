@@ -21,8 +21,8 @@ Async<void> execute(const Stop& options, engine::RunContext& run) {
   return options.workload == "all" ? run.stop_all() : run.stop_workload(options.workload);
 }
 
-const scenario::StepRegistration<Stop> registration{
-    "stop", "Asks a workload for its last verdict and ends it.", "stop: zp"};
+const scenario::StepRegistration<Stop> registration{"stop", "Asks a workload for its last verdict and ends it.",
+                                                    "stop: zp"};
 
 }  // namespace
 }  // namespace snaphammer::steps

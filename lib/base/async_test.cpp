@@ -1,10 +1,10 @@
 #include "lib/base/async.h"
 
-#include <gtest/gtest.h>
+#include <thread>
 
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
-#include <thread>
+#include <gtest/gtest.h>
 
 #include "lib/base/blocking.h"
 #include "lib/base/testing/run_async.h"
@@ -30,8 +30,7 @@ TEST(WithDeadline, CancelsWhatIsLateAndSaysWhat) {
 }
 
 TEST(WithDeadline, AnOuterDeadlineEndsAnInnerOne) {
-  const auto result =
-      run_async(with_deadline(5ms, "outer", with_deadline(1h, "inner", answer_after(1h))));
+  const auto result = run_async(with_deadline(5ms, "outer", with_deadline(1h, "inner", answer_after(1h))));
   EXPECT_EQ(result.error().message(), "outer: not done within 5ms");
 }
 

@@ -1,12 +1,12 @@
 #include "lib/base/child_process.h"
 
+#include <array>
+#include <thread>
+
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>
-
-#include <array>
-#include <thread>
 
 #include "lib/base/testing/run_async.h"
 
@@ -56,11 +56,11 @@ TEST(ChildProcess, GetsItsStreamsEnvironmentAndInheritedDescriptors) {
   const int a = output.writer.get();
   const int b = extra.writer.get();
   ChildProcess child =
-      ChildProcess::spawn({.argv = {"sh", "-c", "echo $GREETING; echo a >&" + std::to_string(b) + "; echo b >&" +
-                                                     std::to_string(a)},
-                           .environment = {{"GREETING", "hello"}},
-                           .inherit = {{a, b}, {b, a}},
-                           .output = a})
+      ChildProcess::spawn(
+          {.argv = {"sh", "-c", "echo $GREETING; echo a >&" + std::to_string(b) + "; echo b >&" + std::to_string(a)},
+           .environment = {{"GREETING", "hello"}},
+           .inherit = {{a, b}, {b, a}},
+           .output = a})
           .value();
   EXPECT_TRUE(wait(child).value().success());
   EXPECT_EQ(read_to_end(output), "hello\na\n");

@@ -1,9 +1,9 @@
 #include "lib/base/failpoint.h"
 
-#include <gtest/gtest.h>
-
 #include <barrier>
 #include <thread>
+
+#include <gtest/gtest.h>
 
 namespace snaphammer {
 namespace {

@@ -1,10 +1,10 @@
 #include "lib/base/log.h"
 
+#include <memory>
+
 #include <spdlog/logger.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
-
-#include <memory>
 
 namespace snaphammer {
 namespace {
@@ -24,9 +24,12 @@ std::atomic<std::shared_ptr<spdlog::logger>>& current() {
 
 spdlog::level::level_enum to_spdlog(LogLevel level) {
   switch (level) {
-    case LogLevel::kDebug: return spdlog::level::debug;
-    case LogLevel::kInfo: return spdlog::level::info;
-    case LogLevel::kWarning: return spdlog::level::warn;
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarning:
+      return spdlog::level::warn;
   }
   return spdlog::level::warn;
 }
@@ -35,8 +38,8 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
 
 Result<void> log_to_file(const std::filesystem::path& path) {
   try {
-    auto logger = std::make_shared<spdlog::logger>(
-        "snaphammer", std::make_shared<spdlog::sinks::basic_file_sink_mt>(path.string()));
+    auto logger = std::make_shared<spdlog::logger>("snaphammer",
+                                                   std::make_shared<spdlog::sinks::basic_file_sink_mt>(path.string()));
     logger->set_pattern("%Y-%m-%d %H:%M:%S.%f %t %l %v");
     logger->set_level(spdlog::level::debug);
     logger->flush_on(spdlog::level::debug);

@@ -7,15 +7,24 @@ namespace snaphammer {
 
 std::string_view name_of(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::kInvalid: return "invalid";
-    case ErrorKind::kUnfit: return "unfit";
-    case ErrorKind::kTimeout: return "timeout";
-    case ErrorKind::kCancelled: return "cancelled";
-    case ErrorKind::kGone: return "gone";
-    case ErrorKind::kUnavailable: return "unavailable";
-    case ErrorKind::kCorrupt: return "corrupt";
-    case ErrorKind::kIo: return "io";
-    case ErrorKind::kInternal: return "internal";
+    case ErrorKind::kInvalid:
+      return "invalid";
+    case ErrorKind::kUnfit:
+      return "unfit";
+    case ErrorKind::kTimeout:
+      return "timeout";
+    case ErrorKind::kCancelled:
+      return "cancelled";
+    case ErrorKind::kGone:
+      return "gone";
+    case ErrorKind::kUnavailable:
+      return "unavailable";
+    case ErrorKind::kCorrupt:
+      return "corrupt";
+    case ErrorKind::kIo:
+      return "io";
+    case ErrorKind::kInternal:
+      return "internal";
   }
   return "internal";
 }
@@ -37,9 +46,7 @@ Error Error::as(ErrorKind kind) && {
   return std::move(*this);
 }
 
-std::string Error::describe() const {
-  return advice_.empty() ? message_ : message_ + "; " + advice_;
-}
+std::string Error::describe() const { return advice_.empty() ? message_ : message_ + "; " + advice_; }
 
 namespace {
 

@@ -1,9 +1,9 @@
 #include "lib/base/result.h"
 
-#include <gtest/gtest.h>
-
 #include <cerrno>
 #include <memory>
+
+#include <gtest/gtest.h>
 
 namespace snaphammer {
 namespace {

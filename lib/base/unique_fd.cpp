@@ -1,10 +1,10 @@
 #include "lib/base/unique_fd.h"
 
+#include <string>
+
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-#include <string>
 
 namespace snaphammer {
 

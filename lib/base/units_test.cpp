@@ -13,7 +13,8 @@ TEST(Units, SizesAreReadWithTheirUnit) {
 }
 
 TEST(Units, ASizeThatIsNoneSaysWhy) {
-  for (const char* text : {"", "MiB", "12", "12MB", "-1KiB", "1.5MiB", "1 KiB", "16777216TiB", "99999999999999999999B"}) {
+  for (const char* text :
+       {"", "MiB", "12", "12MB", "-1KiB", "1.5MiB", "1 KiB", "16777216TiB", "99999999999999999999B"}) {
     const auto size = parse_bytes(text);
     ASSERT_FALSE(size) << text;
     EXPECT_EQ(size.error().kind(), ErrorKind::kInvalid);

@@ -2,12 +2,10 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 #include <sys/file.h>
 #include <sys/stat.h>
-
 #include <xxhash.h>
-
-#include <nlohmann/json.hpp>
 
 #include "lib/base/blocking.h"
 #include "lib/base/log.h"

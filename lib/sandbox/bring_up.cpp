@@ -1,8 +1,9 @@
 #include "lib/sandbox/bring_up.h"
 
+#include <chrono>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <chrono>
 
 namespace snaphammer::sandbox {
 namespace {
@@ -58,8 +59,8 @@ Async<void> BringUp::init() {
 Async<void> BringUp::health() {
   CO_SNAP_ASSIGN(const agent::HealthReport report, co_await incarnation_.client().health());
   if (report.generation != options_.init.generation) {
-    co_return Error(ErrorKind::kUnavailable, "the agent answers for generation '" + report.generation +
-                                                 "', not for '" + options_.init.generation + "'");
+    co_return Error(ErrorKind::kUnavailable, "the agent answers for generation '" + report.generation + "', not for '" +
+                                                 options_.init.generation + "'");
   }
   co_return Result<void>();
 }
@@ -70,7 +71,8 @@ Async<void> BringUp::first_exec() {
   request.command = {"true"};
   request.timeout = kFirstExecDeadline;
   CO_SNAP_ASSIGN(const agent::ExecResult done, co_await incarnation_.client().exec(std::move(request)));
-  if (!done.success()) co_return Error(ErrorKind::kUnavailable, "the first exec " + done.end.describe() + " " + done.error);
+  if (!done.success())
+    co_return Error(ErrorKind::kUnavailable, "the first exec " + done.end.describe() + " " + done.error);
   co_return Result<void>();
 }
 

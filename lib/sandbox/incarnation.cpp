@@ -1,9 +1,9 @@
 #include "lib/sandbox/incarnation.h"
 
-#include <signal.h>
+#include <utility>
 
 #include <boost/asio/post.hpp>
-#include <utility>
+#include <signal.h>
 
 #include "lib/base/log.h"
 

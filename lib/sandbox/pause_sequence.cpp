@@ -49,7 +49,8 @@ Async<PauseReport> Sandbox::snapshot(const snapshot::SnapshotStore& store, Snaps
   sequence.add(kDrain, kMonitorDeadline, [this] { return drain_page_server(); });
   sequence.add(kSaveState, kMonitorDeadline,
                [this, &writer] { return incarnation_->vm().save_state(writer.vmstate_path()); });
-  sequence.add(kStoreMemory, kStorageDeadline, [this, &writer, &options] { return write_memory(writer, options.parent); });
+  sequence.add(kStoreMemory, kStorageDeadline,
+               [this, &writer, &options] { return write_memory(writer, options.parent); });
   // vCPUs run again while the disk is being waited for: what was copied cannot change any more.
   if (!was_paused && options.resume) sequence.add(kThaw, kMonitorDeadline, thaw);
   const auto publish = [&writer] { return writer.publish(); };

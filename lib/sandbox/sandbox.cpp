@@ -1,9 +1,9 @@
 #include "lib/sandbox/sandbox.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <sys/random.h>
-
-#include <algorithm>
 
 #include "lib/sandbox/snapshot_page_source.h"
 #include "lib/sandbox/transport_reset.h"
@@ -49,13 +49,20 @@ std::string new_generation() {
 
 std::string_view name_of(State state) {
   switch (state) {
-    case State::kNone: return "not started";
-    case State::kStarting: return "starting";
-    case State::kRunning: return "running";
-    case State::kPausing: return "pausing";
-    case State::kPaused: return "paused";
-    case State::kUnhealthy: return "unhealthy";
-    case State::kEnded: return "ended";
+    case State::kNone:
+      return "not started";
+    case State::kStarting:
+      return "starting";
+    case State::kRunning:
+      return "running";
+    case State::kPausing:
+      return "pausing";
+    case State::kPaused:
+      return "paused";
+    case State::kUnhealthy:
+      return "unhealthy";
+    case State::kEnded:
+      return "ended";
   }
   return "ended";
 }
@@ -98,8 +105,8 @@ Async<void> Sandbox::boot() {
 }
 
 Async<void> Sandbox::restore(const snapshot::Snapshot& from, bool let_run) {
-  CO_SNAP_TRY(admit("restore", {State::kNone, State::kStarting, State::kRunning, State::kPaused, State::kUnhealthy,
-                                State::kEnded}));
+  CO_SNAP_TRY(admit(
+      "restore", {State::kNone, State::kStarting, State::kRunning, State::kPaused, State::kUnhealthy, State::kEnded}));
   restore_requested_ = SteadyClock::now();
   state_ = State::kStarting;
   Sequence sequence("restore " + from.manifest.id);
@@ -174,9 +181,8 @@ Async<void> Sandbox::start_vmm(bool hand_off) {
 }
 
 Result<void> Sandbox::open_door() {
-  SNAP_TRY(incarnation_->open_door(paths_.door(), [this](const agent::OutputLine& line) {
-    output_log_ << line.to_json().dump() << '\n';
-  }));
+  SNAP_TRY(incarnation_->open_door(
+      paths_.door(), [this](const agent::OutputLine& line) { output_log_ << line.to_json().dump() << '\n'; }));
   if (incarnation_->page_server() != nullptr) {
     incarnation_->vsock().add_filter(std::make_shared<AwaitTransportReset>(agent::kOutputPort));
   }
