@@ -22,6 +22,10 @@ class SnapshotPageSource final : public uffd::PageSource {
                                           std::span<std::byte> scratch) const override {
     return memory_->read(offset, length, scratch);
   }
+  uffd::Extent at_hand(ByteCount offset, std::size_t length) const override {
+    const snapshot::Extent resident = memory_->resident_around(offset, length);
+    return {resident.offset, resident.length};
+  }
 
  private:
   std::shared_ptr<const snapshot::MemoryReader> memory_;

@@ -66,4 +66,25 @@ Result<std::span<const std::byte>> MemoryReader::read_as(Checksums checksums, By
   return std::span<const std::byte>(scratch.first(length));
 }
 
+Extent MemoryReader::resident_around(ByteCount offset, std::size_t length) const {
+  const ByteCount end = offset + length;
+  Extent found = {offset, 0};
+  for (std::size_t index = map_.find_run(offset); found.end() < end; ++index) {
+    const Run& run = map_.runs[index];
+    Extent part = {run.offset, run.length};
+    if (!run.zeros()) {
+      const ByteCount from = run.storage + (found.end() - run.offset);
+      const Extent resident = stored_[run.source]->resident_around(from, std::min(run.end(), end) - found.end());
+      if (resident.length == 0) return {};
+      // Only what of it belongs to this run.
+      const ByteCount first = std::max(resident.offset, run.storage);
+      const ByteCount last = std::min(resident.end(), run.storage + run.length);
+      part = {run.offset + (first - run.storage), last - first};
+    }
+    if (found.length == 0) found.offset = part.offset;
+    found.length = part.end() - found.offset;
+  }
+  return found;
+}
+
 }  // namespace snaphammer::snapshot

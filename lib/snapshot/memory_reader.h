@@ -47,6 +47,9 @@ class MemoryReader {
   Result<std::span<const std::byte>> read_checked(ByteCount offset, std::size_t length,
                                                   std::span<std::byte> scratch) const;
 
+  /// A range that includes that one and which read() returns without waiting for a disk; empty when it would wait.
+  Extent resident_around(ByteCount offset, std::size_t length) const;
+
   const MemoryMap& map() const { return map_; }
   /// The checksum of the page at `storage` of a run's source.
   const Checksum& block_checksum(const Run& run, ByteCount storage) const {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/mman.h>
 
+#include "lib/base/residency.h"
 #include "lib/snapshot/durable_file.h"
 
 namespace snaphammer::snapshot {
@@ -41,6 +42,12 @@ Result<void> StoredMemory::check(ByteCount storage, ByteCount length) const {
     }
   }
   return {};
+}
+
+Extent StoredMemory::resident_around(ByteCount storage, ByteCount length) const {
+  const std::span<const std::byte> resident = snaphammer::resident_around(mapping_.bytes(), storage, length);
+  if (resident.empty()) return {};
+  return {static_cast<ByteCount>(resident.data() - mapping_.data()), resident.size()};
 }
 
 }  // namespace snaphammer::snapshot

@@ -14,6 +14,7 @@
 #include "lib/base/unique_fd.h"
 #include "lib/base/units.h"
 #include "lib/snapshot/ids.h"
+#include "lib/snapshot/memory_image.h"
 
 namespace snaphammer::snapshot {
 
@@ -28,6 +29,8 @@ class StoredMemory {
   std::span<const std::byte> view(ByteCount storage, ByteCount length) const {
     return std::span<const std::byte>(mapping_.bytes()).subspan(storage, length);
   }
+  /// A range around that one which can be read without waiting for a disk; empty when it would wait.
+  Extent resident_around(ByteCount storage, ByteCount length) const;
   /// Compares a page-aligned range with its checksums: kCorrupt, naming file and offset of the
   /// first damaged page or of the end of a file that became shorter.
   Result<void> check(ByteCount storage, ByteCount length) const;

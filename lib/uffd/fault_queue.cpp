@@ -8,44 +8,49 @@ void FaultQueue::add(std::uint64_t address, TimePoint now) {
   const std::lock_guard lock(mutex_);
   const auto [found, is_new] = entries_.try_emplace(address, Entry{.since = now});
   Entry& entry = found->second;
-  if (is_new) {
-    ++unsettled_;
-    enqueue_locked(address, entry);
-    return;
-  }
   switch (entry.status) {
     case Status::kQueued:
-    case Status::kDeferred:
+      if (!is_new) return;
       break;
+    case Status::kDeferred:
+      return;
     case Status::kServing:
       entry.again = true;
-      break;
+      return;
     case Status::kFailed:
-      ++unsettled_;
+      entry.status = Status::kQueued;
       entry.error.reset();
-      enqueue_locked(address, entry);
       break;
   }
-}
-
-bool FaultQueue::begin_serving() {
-  const std::lock_guard lock(mutex_);
-  if (ready_.empty() || serving_ >= workers_) return false;
-  ++serving_;
-  return true;
+  ++unsettled_;
+  ready_.push_back(address);
 }
 
 std::optional<Fault> FaultQueue::next() {
   const std::lock_guard lock(mutex_);
-  if (ready_.empty()) {
-    --serving_;
-    return std::nullopt;
-  }
-  const std::uint64_t address = ready_.front();
-  ready_.pop_front();
+  return take_locked(ready_);
+}
+
+void FaultQueue::set_aside(std::uint64_t address) {
+  const std::lock_guard lock(mutex_);
   Entry& entry = entries_.at(address);
-  entry.status = Status::kServing;
-  return Fault{address, entry.since, entry.examinations};
+  entry.status = Status::kQueued;
+  entry.again = false;
+  set_aside_.push_back(address);
+}
+
+bool FaultQueue::begin_serving() {
+  const std::lock_guard lock(mutex_);
+  if (set_aside_.empty() || serving_ >= workers_) return false;
+  ++serving_;
+  return true;
+}
+
+std::optional<Fault> FaultQueue::next_set_aside() {
+  const std::lock_guard lock(mutex_);
+  std::optional<Fault> fault = take_locked(set_aside_);
+  if (!fault) --serving_;
+  return fault;
 }
 
 void FaultQueue::resolved(std::uint64_t address) {
@@ -53,7 +58,7 @@ void FaultQueue::resolved(std::uint64_t address) {
   const auto found = entries_.find(address);
   if (found->second.again) {
     found->second.since = SteadyClock::now();
-    enqueue_locked(address, found->second);
+    serve_again_locked(address, found->second);
     return;
   }
   entries_.erase(found);
@@ -74,7 +79,7 @@ void FaultQueue::failed(std::uint64_t address, Error error) {
   const std::lock_guard lock(mutex_);
   Entry& entry = entries_.at(address);
   if (entry.again) {
-    enqueue_locked(address, entry);
+    serve_again_locked(address, entry);
     return;
   }
   entry.status = Status::kFailed;
@@ -89,7 +94,10 @@ bool FaultQueue::has_deferred() const {
 
 void FaultQueue::retry_deferred() {
   const std::lock_guard lock(mutex_);
-  for (const std::uint64_t address : std::exchange(deferred_, {})) enqueue_locked(address, entries_.at(address));
+  for (const std::uint64_t address : std::exchange(deferred_, {})) {
+    entries_.at(address).status = Status::kQueued;
+    ready_.push_back(address);
+  }
 }
 
 bool FaultQueue::wait_until_quiet(TimePoint deadline) {
@@ -119,10 +127,20 @@ std::vector<UnresolvedFault> FaultQueue::unresolved(Duration older_than) const {
   return faults;
 }
 
-void FaultQueue::enqueue_locked(std::uint64_t address, Entry& entry) {
+std::optional<Fault> FaultQueue::take_locked(std::deque<std::uint64_t>& from) {
+  if (from.empty()) return std::nullopt;
+  const std::uint64_t address = from.front();
+  from.pop_front();
+  Entry& entry = entries_.at(address);
+  entry.status = Status::kServing;
+  return Fault{address, entry.since, entry.examinations};
+}
+
+/// Set aside, since who has just served it is a worker or looks for one next; who reads may be waiting for events.
+void FaultQueue::serve_again_locked(std::uint64_t address, Entry& entry) {
   entry.status = Status::kQueued;
   entry.again = false;
-  ready_.push_back(address);
+  set_aside_.push_back(address);
 }
 
 void FaultQueue::leave_locked() {

@@ -1,8 +1,12 @@
 // FaultQueue: the faults that were read and are not resolved, each page once, and who serves them.
 //
 //   queue.add(address, now);                              // by whoever reads; never waits
-//   if (queue.begin_serving()) {                          // one of `workers` slots, when there is work
-//     while (auto fault = queue.next()) {                 // gives the slot back when the work is done
+//   while (auto fault = queue.next()) {                   // also by whoever reads: what is at hand is served at once,
+//     if (!at_hand(*fault)) queue.set_aside(fault->address);    // what must be waited for is left to a worker
+//     else if (serve(*fault)) queue.resolved(fault->address);
+//   }
+//   if (queue.begin_serving()) {                          // one of `workers` slots, when something was set aside
+//     while (auto fault = queue.next_set_aside()) {       // gives the slot back when there is no more
 //       if (serve(*fault)) queue.resolved(fault->address);
 //     }
 //   }
@@ -43,12 +47,16 @@ class FaultQueue {
   /// Notes a fault. One that waits already is not noted twice; one that is being served will be looked at again.
   void add(std::uint64_t address, TimePoint now);
 
-  /// Takes a slot if there is work and a slot is free.
-  bool begin_serving();
-  /// The next fault to serve; nullopt when there is none, and the caller's slot is free again.
+  /// The next fault that nobody has looked at.
   std::optional<Fault> next();
+  /// Leaves a fault that next() returned to a worker.
+  void set_aside(std::uint64_t address);
+  /// Takes a slot if something was set aside and a slot is free.
+  bool begin_serving();
+  /// The next fault for a worker; nullopt when there is none, and the caller's slot is free again.
+  std::optional<Fault> next_set_aside();
 
-  /// What became of a fault that next() returned.
+  /// What became of a fault that next() or next_set_aside() returned.
   void resolved(std::uint64_t address);
   void defer(std::uint64_t address);
   void failed(std::uint64_t address, Error error);
@@ -78,14 +86,16 @@ class FaultQueue {
     std::optional<Error> error = {};
   };
 
-  void enqueue_locked(std::uint64_t address, Entry& entry);
+  std::optional<Fault> take_locked(std::deque<std::uint64_t>& from);
+  void serve_again_locked(std::uint64_t address, Entry& entry);
   void leave_locked();
 
   const unsigned workers_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::unordered_map<std::uint64_t, Entry> entries_;
-  std::deque<std::uint64_t> ready_;
+  std::deque<std::uint64_t> ready_;      // For who reads.
+  std::deque<std::uint64_t> set_aside_;  // For workers.
   std::vector<std::uint64_t> deferred_;
   unsigned serving_ = 0;       // Slots taken.
   std::size_t unsettled_ = 0;  // Entries that have not failed.

@@ -1,13 +1,10 @@
 #include "lib/uffd/fault_server.h"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 
 #include <fmt/format.h>
 #include <sched.h>
-#include <sys/epoll.h>
-#include <unistd.h>
 
 #include "lib/base/failpoint.h"
 
@@ -42,40 +39,11 @@ void change_cpu() {
   if (::sched_setaffinity(0, sizeof others, &others) == 0) ::sched_setaffinity(0, sizeof allowed, &allowed);
 }
 
-/// Waits for events on the userfaultfd (one thread is woken for each) and for the stop signal.
-class EventWaiter {
- public:
-  static Result<EventWaiter> open(int userfaultfd, int stop_fd) {
-    EventWaiter waiter;
-    waiter.epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
-    if (!waiter.epoll_) return errno_error("epoll_create1");
-    SNAP_TRY(waiter.watch(userfaultfd, EPOLLIN | EPOLLEXCLUSIVE));
-    SNAP_TRY(waiter.watch(stop_fd, EPOLLIN));
-    return waiter;
-  }
-
-  void wait(std::optional<Duration> limit) const {
-    std::array<epoll_event, 2> events;
-    timespec timeout{};
-    if (limit) timeout.tv_nsec = limit->count();
-    ::epoll_pwait2(epoll_.get(), events.data(), events.size(), limit ? &timeout : nullptr, nullptr);
-  }
-
- private:
-  Result<void> watch(int fd, std::uint32_t what) {
-    epoll_event event{};
-    event.events = what;
-    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) < 0) return errno_error("epoll_ctl");
-    return {};
-  }
-
-  UniqueFd epoll_;
-};
-
 }  // namespace
 
-SourceReader FaultServer::make_reader() const {
-  return SourceReader(parts_.source, parts_.policy.read_retries, parts_.counters, parts_.trace, parts_.stop);
+FaultServer::Hand FaultServer::new_hand() const {
+  return {.reader = SourceReader(parts_.source, parts_.policy.read_retries, parts_.counters, parts_.trace, parts_.stop),
+          .pause = kFirstPause};
 }
 
 Result<void> FaultServer::run() {
@@ -85,26 +53,43 @@ Result<void> FaultServer::run() {
 }
 
 Result<void> FaultServer::loop() {
-  SNAP_ASSIGN(const EventWaiter waiter, EventWaiter::open(parts_.memory.fd(), parts_.stop.fd()));
-  SourceReader reader = make_reader();
-  Duration pause = kFirstPause;
-  while (!parts_.stop.is_set() && !parts_.memory.ended()) {
-    const bool deferred = queue_.has_deferred();
-    waiter.wait(deferred ? std::optional(pause) : std::nullopt);
-    pause = deferred ? std::min(2 * pause, kLongestPause) : kFirstPause;
-    SNAP_TRY(before_read.hit());
-    SNAP_TRY(read_all(reader, TimePoint::max()));
-    queue_.retry_deferred();
-    serve_queued(reader);
+  Hand hand = new_hand();
+  while (!is_over()) {
+    std::unique_lock reading(reading_);
+    bool working = queue_.begin_serving();
+    while (!working && !is_over()) {
+      SNAP_TRY(take_turn(hand));
+      working = queue_.begin_serving();
+    }
+    reading.unlock();
+    while (working) {
+      serve_what_was_set_aside(hand);
+      // What a worker defers, who reads does not hear of.
+      while (queue_.has_deferred() && !is_over()) SNAP_TRY(take_turn(hand));
+      working = queue_.begin_serving();
+    }
   }
   return {};
 }
 
-Result<void> FaultServer::read_all(SourceReader& reader, TimePoint deadline) {
-  std::vector<MemoryEvent> events;
-  for (bool more = true; more && !parts_.stop.is_set() && !parts_.memory.ended();) {
+Result<void> FaultServer::take_turn(Hand& hand) {
+  const bool deferred = queue_.has_deferred();
+  if (!hand.events_went_on) waiter_.wait(deferred ? std::optional(hand.pause) : std::nullopt);
+  hand.pause = deferred ? std::min(2 * hand.pause, kLongestPause) : kFirstPause;
+  SNAP_TRY(before_read.hit());
+  SNAP_ASSIGN(hand.events_went_on, read_all(hand, TimePoint::max()));
+  queue_.retry_deferred();
+  serve_what_is_at_hand(hand);
+  return {};
+}
+
+Result<bool> FaultServer::read_all(Hand& hand, TimePoint deadline) {
+  std::vector<MemoryEvent>& events = hand.events;
+  bool any = false;
+  for (bool more = true; more && !is_over();) {
     events.clear();
     SNAP_ASSIGN(more, parts_.memory.read_events(events, deadline));
+    any = any || !events.empty();
     const TimePoint now = SteadyClock::now();
     SNAP_TRY(after_read.hit());
     for (const MemoryEvent& event : events) {
@@ -112,13 +97,14 @@ Result<void> FaultServer::read_all(SourceReader& reader, TimePoint deadline) {
         note_fault(event, now);
       } else {
         // Only when events are taken in the order in which they were read: what came before is served before.
-        serve_queued(reader);
+        serve_what_is_at_hand(hand);
+        if (queue_.begin_serving()) serve_what_was_set_aside(hand);
         queue_.wait_until_served();
-        if (!parts_.memory.apply(event)) return {};
+        if (!parts_.memory.apply(event)) return any;
       }
     }
   }
-  return {};
+  return any;
 }
 
 void FaultServer::note_fault(const MemoryEvent& event, TimePoint now) {
@@ -126,14 +112,31 @@ void FaultServer::note_fault(const MemoryEvent& event, TimePoint now) {
   queue_.add(event.address / kPageSize * kPageSize, now);
 }
 
-void FaultServer::serve_queued(SourceReader& reader) {
-  if (!queue_.begin_serving()) return;
-  while (const std::optional<Fault> fault = queue_.next()) serve(*fault, reader);
+void FaultServer::serve_what_is_at_hand(Hand& hand) {
+  while (const std::optional<Fault> fault = queue_.next()) {
+    const std::optional<PageView> page = parts_.memory.page_at(fault->address);
+    if (!page || is_at_hand(*page, hand.reader, fault->since)) {
+      serve(*fault, page, hand.reader);
+    } else {
+      queue_.set_aside(fault->address);
+    }
+  }
 }
 
-void FaultServer::serve(const Fault& fault, SourceReader& reader) {
-  while (!parts_.stop.is_set()) {
-    const std::optional<PageView> page = parts_.memory.page_at(fault.address);
+void FaultServer::serve_what_was_set_aside(Hand& hand) {
+  while (const std::optional<Fault> fault = queue_.next_set_aside()) {
+    serve(*fault, parts_.memory.page_at(fault->address), hand.reader);
+  }
+}
+
+bool FaultServer::is_at_hand(const PageView& page, SourceReader& reader, TimePoint now) const {
+  const Place& place = page.place;
+  return page.state != PageState::kMissing || !reader.has_data(place.offset, place.length) ||
+         reader.at_hand(place.offset, place.length, now);
+}
+
+void FaultServer::serve(const Fault& fault, std::optional<PageView> page, SourceReader& reader) {
+  for (; !parts_.stop.is_set(); page = parts_.memory.page_at(fault.address)) {
     if (!page) return put_off(fault);
     if (fault.examinations == 0) parts_.trace.add(TraceKind::kFault, page->place.extent(), fault.since);
     const Result<Resolution> resolution = resolve(fault, *page, reader);
@@ -229,14 +232,16 @@ void FaultServer::note_vm_gone() {
 
 Result<void> FaultServer::drain(Duration limit) {
   const TimePoint deadline = SteadyClock::now() + limit;
-  SourceReader reader = make_reader();
+  Hand hand = new_hand();
   for (;;) {
-    if (parts_.stop.is_set() || parts_.memory.ended()) {
+    if (is_over()) {
       return Error(ErrorKind::kUnavailable, "drain the page server: it has ended");
     }
-    SNAP_TRY(read_all(reader, deadline));
+    const Result<bool> read = read_all(hand, deadline);
+    SNAP_TRY(read);
     queue_.retry_deferred();
-    serve_queued(reader);
+    serve_what_is_at_hand(hand);
+    if (queue_.begin_serving()) serve_what_was_set_aside(hand);
     const TimePoint now = SteadyClock::now();
     if (queue_.wait_until_quiet(std::min(deadline, now + kLongestPause))) return {};
     if (now >= deadline) {

@@ -1,11 +1,13 @@
 // FaultServer: reads the events of one VM's memory and serves its faults, on as many threads as call run().
 //
-//   FaultServer server(memory, source, policy, ...);
+//   FaultServer server({memory, source, policy, ...});
+//   SNAP_TRY(server.open());
 //   std::thread a([&] { server.run(); }), b([&] { server.run(); }), c(...);   // policy.workers + 1 of them
 //
-// Every thread reads; whoever has read serves, if one of the policy.workers slots is free. So a fault is served
-// without a change of threads, at most `workers` are served at a time, and since there is one thread more than
-// slots, somebody is always free to read on, however slow the source is. Everything referred to outlives it.
+// One thread at a time waits for events and reads them. It serves at once, without a change of threads, each fault
+// whose page is at hand; when there are others it hands the reading over and becomes a worker until none is left. At
+// most policy.workers threads are workers at a time, and there is one thread more than that, so somebody is always free
+// to read, however slow the source is. Everything referred to outlives it.
 #pragma once
 
 #include <atomic>
@@ -15,6 +17,7 @@
 #include <vector>
 
 #include "lib/base/result.h"
+#include "lib/uffd/event_waiter.h"
 #include "lib/uffd/fault_queue.h"
 #include "lib/uffd/guest_memory.h"
 #include "lib/uffd/source_reader.h"
@@ -37,6 +40,8 @@ class FaultServer {
   };
   explicit FaultServer(Parts parts) : parts_(std::move(parts)), queue_(parts_.policy.workers) {}
 
+  /// Must succeed once before run().
+  Result<void> open() { return waiter_.open(parts_.memory.fd(), parts_.stop.fd()); }
   /// One thread's work. Returns when stopped, when the VM is gone, or with the error that makes serving impossible;
   /// the latter two stop the other threads.
   Result<void> run();
@@ -50,12 +55,26 @@ class FaultServer {
   void note_vm_gone();
 
  private:
-  SourceReader make_reader() const;
+  /// What a thread has of its own.
+  struct Hand {
+    SourceReader reader;
+    Duration pause;  ///< Before deferred faults are examined again.
+    std::vector<MemoryEvent> events = {};
+    bool events_went_on = false;  ///< The last look found some: the next one need not wait for them.
+  };
+  Hand new_hand() const;
+  bool is_over() const { return parts_.stop.is_set() || parts_.memory.ended(); }
   Result<void> loop();
-  Result<void> read_all(SourceReader& reader, TimePoint deadline);
+  Result<void> take_turn(Hand& hand);
+  /// Reads and applies what can be read; whether that was anything.
+  Result<bool> read_all(Hand& hand, TimePoint deadline);
   void note_fault(const MemoryEvent& event, TimePoint now);
-  void serve_queued(SourceReader& reader);
-  void serve(const Fault& fault, SourceReader& reader);
+  void serve_what_is_at_hand(Hand& hand);
+  void serve_what_was_set_aside(Hand& hand);
+  /// Whether a page can be installed without waiting for its bytes; nothing is known of a fault outside of memory.
+  bool is_at_hand(const PageView& page, SourceReader& reader, TimePoint now) const;
+  /// `page` is what is at the fault's address, or was a moment ago.
+  void serve(const Fault& fault, std::optional<PageView> page, SourceReader& reader);
   struct Resolution {
     Outcome outcome;
     bool zeros;  // Rather than bytes of the source.
@@ -67,6 +86,8 @@ class FaultServer {
   void give_up(const Fault& fault, Error error);
 
   Parts parts_;
+  EventWaiter waiter_;
+  std::mutex reading_;  // Held by the thread that reads; the others wait for it.
   FaultQueue queue_;
   std::atomic<bool> vm_gone_ = false;
 };

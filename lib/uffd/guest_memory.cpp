@@ -60,15 +60,16 @@ Result<bool> GuestMemory::read_events(std::vector<MemoryEvent>& events, TimePoin
 
 Result<bool> GuestMemory::read_locked(std::vector<MemoryEvent>& events) {
   if (ended()) return false;
-  std::vector<MemoryEvent> batch;
-  SNAP_ASSIGN(const bool more, uffd_.read(batch));
-  for (MemoryEvent& event : batch) {
-    const bool fault = event.kind == MemoryEvent::Kind::kFault;
-    if (!fault && policy_.event_order == EventOrder::kRemovesFirst) {
-      apply_locked(event);
-    } else {
-      events.push_back(std::move(event));
-    }
+  const auto first_new = static_cast<std::ptrdiff_t>(events.size());
+  SNAP_ASSIGN(const bool more, uffd_.read(events));
+  if (policy_.event_order == EventOrder::kRemovesFirst) {
+    events.erase(std::remove_if(events.begin() + first_new, events.end(),
+                                [this](const MemoryEvent& event) {
+                                  if (event.kind == MemoryEvent::Kind::kFault) return false;
+                                  apply_locked(event);
+                                  return true;
+                                }),
+                 events.end());
   }
   return more;
 }

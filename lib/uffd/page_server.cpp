@@ -167,6 +167,7 @@ Result<void> PageServer::Impl::take_over(UniqueFd& connection) {
       new Serving{std::move(memory), largest_page,
                   FaultServer({adopted, *options_.source, options_.policy, working_set_, counters_, trace_, stop_,
                                [this](const Error& error) { emit(ServerEvent::Kind::kPageFailed, error); }})});
+  SNAP_TRY(owned_serving_->faults.open());
   serving_.store(owned_serving_.get(), std::memory_order_release);
   return {};
 }

@@ -26,6 +26,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "lib/base/residency.h"
 #include "lib/base/testing/paired_rounds.h"
 #include "lib/base/unique_fd.h"
 #include "lib/uffd/page_server.h"
@@ -62,6 +63,10 @@ class CachedSource final : public PageSource {
   const std::vector<Extent>& data() const override { return data_; }
   Result<std::span<const std::byte>> read(ByteCount offset, std::size_t length, std::span<std::byte>) const override {
     return std::span<const std::byte>(mapping_.bytes()).subspan(offset, length);
+  }
+  Extent at_hand(ByteCount offset, std::size_t length) const override {
+    const std::span<const std::byte> resident = resident_around(mapping_.bytes(), offset, length);
+    return resident.empty() ? Extent{} : Extent{static_cast<ByteCount>(resident.data() - bytes()), resident.size()};
   }
   const std::byte* bytes() const { return mapping_.data(); }
 

@@ -31,6 +31,10 @@ class PageSource {
   /// into memory that lives as long as the source, or into `scratch` (of at least `length` bytes).
   virtual Result<std::span<const std::byte>> read(ByteCount offset, std::size_t length,
                                                   std::span<std::byte> scratch) const = 0;
+  /// A range that includes [offset, offset + length) and that read() would return without waiting for a disk or the
+  /// like; an empty one when it would wait. A page that is at hand is served by the thread that read its fault, any other
+  /// by one that does not keep it from reading.
+  virtual Extent at_hand(ByteCount offset, std::size_t length) const = 0;
 };
 
 }  // namespace snaphammer::uffd

@@ -75,6 +75,31 @@ class RacesTest : public ServerFixture {
     return true;
   }
 
+  /// Every page of four is discarded and touched again and again, while all of memory is prefetched.
+  void storm(std::shared_ptr<const PageSource> source) {
+    Policy policy;
+    policy.prefetch_chunk = page_size();
+    restore(policy, std::move(source));
+    std::vector<std::shared_future<FakeVmm::Page>> touched;
+    std::vector<std::shared_future<bool>> removed;
+    for (int round = 0; round < 20; ++round) {
+      for (std::size_t i = 0; i < 4; ++i) {
+        removed.push_back(vmm_->start_remove(nth(i), page_size()));
+        touched.push_back(vmm_->touch(nth((i + 1) % 4)));
+      }
+    }
+    for (const auto& each : removed) ASSERT_TRUE(becomes_ready(each));
+    for (const auto& each : touched) ASSERT_TRUE(becomes_ready(each));
+    ASSERT_TRUE(await_event(Kind::kPrefetched));
+    ASSERT_TRUE(server_->drain(std::chrono::seconds(30)));
+    for (std::size_t i = 0; i < 4; ++i) {
+      EXPECT_EQ(page(i), zero_page());
+      EXPECT_EQ(state(i), PageState::kPresent);
+      EXPECT_TRUE(is_mapped(i));
+    }
+    EXPECT_TRUE(server_->unresolved_faults(Duration(0)).empty());
+  }
+
   std::shared_future<bool> removed_;
 };
 INSTANTIATE_TEST_SUITE_P(Memory, RacesTest, kEveryKind, kind_name);
@@ -275,28 +300,28 @@ TEST_P(RacesTest, FaultRepeatedWhileItIsServedIsServedOnce) {
   EXPECT_EQ(server_->stats().already_present, 1u);
 }
 
-TEST_P(RacesTest, RemoveStormWhileEveryPageIsTouchedEndsInZeros) {
-  Policy policy;
-  policy.prefetch_chunk = page_size();
-  restore(policy);
-  std::vector<std::shared_future<FakeVmm::Page>> touched;
-  std::vector<std::shared_future<bool>> removed;
-  for (int round = 0; round < 20; ++round) {
-    for (std::size_t i = 0; i < 4; ++i) {
-      removed.push_back(vmm_->start_remove(nth(i), page_size()));
-      touched.push_back(vmm_->touch(nth((i + 1) % 4)));
-    }
-  }
-  for (const auto& each : removed) ASSERT_TRUE(becomes_ready(each));
-  for (const auto& each : touched) ASSERT_TRUE(becomes_ready(each));
-  ASSERT_TRUE(await_event(Kind::kPrefetched));
-  ASSERT_TRUE(server_->drain(std::chrono::seconds(30)));
-  for (std::size_t i = 0; i < 4; ++i) {
-    EXPECT_EQ(page(i), zero_page());
-    EXPECT_EQ(state(i), PageState::kPresent);
-    EXPECT_TRUE(is_mapped(i));
-  }
-  EXPECT_TRUE(server_->unresolved_faults(Duration(0)).empty());
+TEST_P(RacesTest, RemoveStormWhileEveryPageIsTouchedEndsInZeros) { storm(make_source()); }
+
+TEST_P(RacesTest, RemoveStormEndsInZerosAlsoWhenTheReadingThreadServes) {
+  const auto source = make_source();
+  source->put_at_hand();
+  storm(source);
+}
+
+TEST_P(RacesTest, PagesAtHandAreServedWithoutAWorker) {
+  const auto source = make_source();
+  source->put_at_hand();
+  restore(on_demand(), source);
+  Stall copying("uffd.before_copy", Stall::kFirst);
+  const auto touched = vmm_->touch(nth(kPage));
+  ASSERT_TRUE(copying.await_reached());
+  const auto other = vmm_->touch(nth(kOther));
+  ASSERT_TRUE(vmm_->await_unread_event()) << "the thread that reads is the one that serves";
+  copying.release();
+  ASSERT_TRUE(becomes_ready(touched));
+  ASSERT_TRUE(becomes_ready(other));
+  EXPECT_EQ(touched.get(), pattern_page(kPage));
+  EXPECT_EQ(other.get(), pattern_page(kOther));
 }
 
 TEST_P(RacesTest, RefusedCopyIsDoneInOneCallThatReadsTheEventsInItsWay) {

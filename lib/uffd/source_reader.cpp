@@ -10,6 +10,7 @@ namespace snaphammer::uffd {
 namespace {
 
 constexpr Duration kFirstRetryAfter = std::chrono::milliseconds(1);
+constexpr Duration kAtHandFor = std::chrono::milliseconds(5);
 
 /// Reads a byte of each page, so that file-backed bytes are in the page cache and mapped.
 void make_resident(std::span<const std::byte> bytes) {
@@ -25,6 +26,16 @@ bool SourceReader::has_data(ByteCount offset, ByteCount length) const {
   const auto after =
       std::partition_point(data.begin(), data.end(), [offset](const Extent& extent) { return extent.end() <= offset; });
   return after != data.end() && after->offset < offset + length;
+}
+
+bool SourceReader::at_hand(ByteCount offset, ByteCount length, TimePoint now) {
+  const auto covers = [&](const Extent& extent) { return extent.offset <= offset && offset + length <= extent.end(); };
+  for (const AtHand& known : at_hand_) {
+    if (now < known.until && covers(known.extent)) return true;
+  }
+  const Extent found = source_.at_hand(offset, length);
+  at_hand_[oldest_++ % at_hand_.size()] = {found, now + kAtHandFor};
+  return covers(found);
 }
 
 Result<std::span<const std::byte>> SourceReader::read(ByteCount offset, ByteCount length) {

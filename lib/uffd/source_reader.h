@@ -5,6 +5,7 @@
 // One reader belongs to one thread, and has that thread's buffer. The source outlives it.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <span>
 
@@ -24,6 +25,9 @@ class SourceReader {
 
   /// Whether some of [offset, offset + length) may be other than zero.
   bool has_data(ByteCount offset, ByteCount length) const;
+  /// Whether read() would return without waiting. An answer of the source holds for a few milliseconds: so fast no page
+  /// cache is emptied.
+  bool at_hand(ByteCount offset, ByteCount length, TimePoint now);
   /// The bytes of a page-aligned range, in memory: what installs them will not wait for a disk. kCancelled when it
   /// was stopped between two tries.
   Result<std::span<const std::byte>> read(ByteCount offset, ByteCount length);
@@ -36,6 +40,13 @@ class SourceReader {
   Counters& counters_;
   Trace& trace_;
   const StopSignal& stop_;
+  /// What the source has said lately. vCPUs walk through several places at a time.
+  struct AtHand {
+    Extent extent;
+    TimePoint until;
+  };
+  std::array<AtHand, 8> at_hand_{};
+  std::size_t oldest_ = 0;
   Mapping scratch_;  // Pages that no read has needed take no memory.
 };
 

@@ -33,10 +33,16 @@ class PatternSource : public PageSource {
   Result<std::span<const std::byte>> read(ByteCount offset, std::size_t length, std::span<std::byte>) const override {
     return std::as_bytes(std::span(bytes_)).subspan(offset, length);
   }
+  Extent at_hand(ByteCount offset, std::size_t length) const override {
+    return at_hand_ ? Extent{offset, length} : Extent{};
+  }
+  /// Makes the server believe that no read of it waits.
+  void put_at_hand() { at_hand_ = true; }
 
  private:
   std::vector<Extent> data_;
   std::vector<std::uint64_t> bytes_;
+  bool at_hand_ = false;
 };
 
 }  // namespace snaphammer::uffd
