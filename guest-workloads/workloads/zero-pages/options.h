@@ -1,11 +1,11 @@
-// The command line of zero-pages: `--key value` pairs.
+// The command line of zero-pages.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <string>
-#include <vector>
+
+#include "guest-workloads/workloads/base/arguments.h"
 
 namespace snaphammer::zero_pages {
 
@@ -17,9 +17,7 @@ struct Options {
   std::uint64_t rounds = 0;                ///< Ends by itself after so many; 0 is never.
 };
 
-extern const char kUsage[];
-
-/// Returns what is wrong, or an empty text. Sizes are 4KiB, 150MiB, 1GiB; times 500ms, 3s, or plain milliseconds.
-std::string parse_options(const std::vector<std::string>& arguments, Options& options);
+/// Sets `options`, which must outlive it.
+workload::Arguments arguments_for(Options& options);
 
 }  // namespace snaphammer::zero_pages

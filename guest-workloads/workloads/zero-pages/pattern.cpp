@@ -11,31 +11,12 @@ constexpr std::size_t kMagicWord = 1;
 constexpr std::size_t kWriterWord = 2;
 constexpr std::size_t kFirstPatternWord = 3;
 
-constexpr std::uint64_t kStep = 0x9e3779b97f4a7c15;  // 2^64 / golden ratio: odd, bits well spread
 constexpr std::uint64_t kTouch = 0x7a65726f70616765;
 
-// The finalizer of SplitMix64 (Steele, Lea, Flood 2014): nearby keys get unrelated patterns.
-constexpr std::uint64_t mix(std::uint64_t x) {
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-  return x ^ (x >> 31);
-}
-
 constexpr std::uint64_t writer_word(const Key& key) { return std::uint64_t{key.round} << 32 | key.page; }
-constexpr std::uint64_t magic_word(std::uint64_t seed) { return mix(seed + kStep); }
+constexpr std::uint64_t magic_word(std::uint64_t seed) { return workload::mix(seed + workload::kGolden); }
 
-// The words of a page one after the other.
-class Words {
- public:
-  explicit Words(const Key& key) : state_(mix(magic_word(key.seed) ^ writer_word(key))) {}
-  std::uint64_t next() {
-    state_ += kStep;
-    return state_ ^ (state_ >> 32);
-  }
-
- private:
-  std::uint64_t state_;
-};
+workload::KeyedWords words_of(const Key& key) { return {key.seed, writer_word(key)}; }
 
 // The page as it should be: the slow way, for reports.
 void fill_copy(std::uint64_t (&words)[kPageWords], const Key& key) { fill(Page(words), key); }
@@ -50,19 +31,19 @@ std::size_t first_different_byte(const void* a, const void* b, std::size_t from)
 }  // namespace
 
 void fill(Page page, const Key& key) {
-  Words words(key);
-  page[kTouchedWord] = words.next();
+  const workload::KeyedWords words = words_of(key);
+  page[kTouchedWord] = words.at(kTouchedWord);
   page[kMagicWord] = magic_word(key.seed);
   page[kWriterWord] = writer_word(key);
-  for (std::size_t i = kFirstPatternWord; i < kPageWords; ++i) page[i] = words.next();
+  for (std::size_t i = kFirstPatternWord; i < kPageWords; ++i) page[i] = words.at(i);
 }
 
 bool holds(ConstPage page, const Key& key) {
-  Words words(key);
-  std::uint64_t difference = page[kTouchedWord] ^ words.next();
+  const workload::KeyedWords words = words_of(key);
+  std::uint64_t difference = page[kTouchedWord] ^ words.at(kTouchedWord);
   difference |= page[kMagicWord] ^ magic_word(key.seed);
   difference |= page[kWriterWord] ^ writer_word(key);
-  for (std::size_t i = kFirstPatternWord; i < kPageWords; ++i) difference |= page[i] ^ words.next();
+  for (std::size_t i = kFirstPatternWord; i < kPageWords; ++i) difference |= page[i] ^ words.at(i);
   return difference == 0;
 }
 

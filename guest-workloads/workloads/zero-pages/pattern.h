@@ -13,9 +13,11 @@
 #include <optional>
 #include <span>
 
+#include "guest-workloads/workloads/base/keyed_words.h"
+
 namespace snaphammer::zero_pages {
 
-inline constexpr std::size_t kPageBytes = 4096;
+using workload::kPageBytes;
 inline constexpr std::size_t kPageWords = kPageBytes / sizeof(std::uint64_t);
 
 using Page = std::span<std::uint64_t, kPageWords>;

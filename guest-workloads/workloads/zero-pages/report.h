@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "guest-workloads/workloads/base/output.h"
 #include "guest-workloads/workloads/zero-pages/sweep.h"
 
 namespace snaphammer::zero_pages {
@@ -23,21 +24,17 @@ std::string beat_line(const char* phase, std::uint32_t round, const Counters& co
 std::string finding_line(const PageFinding& finding);
 /// Passes when nothing was found since the program started. `fresh_age_ms`: how long ago the last round was filled.
 std::string verdict_line(const Counters& counters, std::uint64_t fresh_age_ms);
-std::string state_line(const char* type);
 
-/// Writes lines to standard output, many at once; blocks while nobody takes them. Ends the program when nobody
-/// is there any more.
-class Output : public FindingSink {
+/// Counts findings and writes their lines.
+class Reporter : public FindingSink {
  public:
-  explicit Output(Counters& counters) : counters_(counters) {}
+  Reporter(Counters& counters, workload::Output& output) : counters_(counters), output_(output) {}
 
   void take(const PageFinding& finding) override;
-  void write(const std::string& line);
-  void flush();
 
  private:
   Counters& counters_;
-  std::string waiting_;
+  workload::Output& output_;
 };
 
 }  // namespace snaphammer::zero_pages

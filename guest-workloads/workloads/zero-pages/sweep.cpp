@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include <fcntl.h>
-#include <unistd.h>
+#include "guest-workloads/workloads/base/memory_map.h"
 
 namespace snaphammer::zero_pages {
 
@@ -15,7 +14,7 @@ PageFinding Sweep::finding(Defect defect, std::uint32_t round, std::size_t index
   result.page = static_cast<std::uint32_t>(index);
   result.round = round;
   result.address = reinterpret_cast<std::uintptr_t>(wrong.data());
-  result.physical = physical_address(result.address);
+  result.physical = workload::physical_address(result.address);
   result.offset = offset;
   result.shown = std::min(PageFinding::kShown, kPageBytes - offset);
   std::memcpy(result.read, reinterpret_cast<const std::uint8_t*>(wrong.data()) + offset, result.shown);
@@ -41,18 +40,6 @@ void Sweep::verify(std::uint32_t round, std::size_t first, std::size_t count) {
     sink_.take(finding(Defect::kLostWrite, round, i, first_difference(page(i), key)));
     fill(page(i), key);  // So that one lost write is one finding.
   }
-}
-
-std::optional<std::uint64_t> physical_address(std::uint64_t address) {
-  // Documentation/admin-guide/mm/pagemap.rst: bit 63 present, bits 0 to 54 the frame, which is 0 without privilege.
-  static const int pagemap = ::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-  constexpr std::uint64_t kPresent = std::uint64_t{1} << 63;
-  constexpr std::uint64_t kFrame = (std::uint64_t{1} << 55) - 1;
-  std::uint64_t entry = 0;
-  const off_t at = static_cast<off_t>(address / kPageBytes * sizeof entry);
-  if (pagemap < 0 || ::pread(pagemap, &entry, sizeof entry, at) != sizeof entry) return std::nullopt;
-  if ((entry & kPresent) == 0 || (entry & kFrame) == 0) return std::nullopt;
-  return (entry & kFrame) * kPageBytes;
 }
 
 }  // namespace snaphammer::zero_pages

@@ -62,7 +62,4 @@ class Sweep {
   FindingSink& sink_;
 };
 
-/// Where a page of this process is in physical memory, from /proc/self/pagemap; needs CAP_SYS_ADMIN.
-std::optional<std::uint64_t> physical_address(std::uint64_t address);
-
 }  // namespace snaphammer::zero_pages

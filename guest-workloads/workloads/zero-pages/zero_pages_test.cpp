@@ -2,15 +2,10 @@
 #include <cstring>
 #include <memory>
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "guest-workloads/workloads/base/testing/program.h"
 #include "guest-workloads/workloads/zero-pages/options.h"
 #include "guest-workloads/workloads/zero-pages/pattern.h"
 #include "guest-workloads/workloads/zero-pages/report.h"
@@ -170,7 +165,8 @@ TEST(Report, LinesAreJsonWithTheEvidence) {
 
 TEST(ZeroPagesOptions, ReadsQuantities) {
   Options options;
-  EXPECT_EQ(parse_options({"--resident", "150MiB", "--hold", "2s", "--settle", "500", "--seed", "9"}, options), "");
+  EXPECT_EQ(arguments_for(options).parse({"--resident", "150MiB", "--hold", "2s", "--settle", "500", "--seed", "9"}),
+            "");
   EXPECT_EQ(options.resident, 150U << 20);
   EXPECT_EQ(options.hold, std::chrono::milliseconds(2000));
   EXPECT_EQ(options.settle, std::chrono::milliseconds(500));
@@ -179,88 +175,17 @@ TEST(ZeroPagesOptions, ReadsQuantities) {
 
 TEST(ZeroPagesOptions, SaysWhichIsWrong) {
   Options options;
-  EXPECT_THAT(parse_options({"--resident", "10"}, options), HasSubstr("--resident 10"));
-  EXPECT_THAT(parse_options({"--resident", "0KiB"}, options), HasSubstr("--resident"));
-  EXPECT_THAT(parse_options({"--hold"}, options), HasSubstr("value is missing"));
-  EXPECT_THAT(parse_options({"--colour", "red"}, options), HasSubstr("--colour: no such option"));
-  EXPECT_THAT(parse_options({"--resident", "99999999999999GiB"}, options), HasSubstr("--resident"));
+  EXPECT_THAT(arguments_for(options).parse({"--resident", "10"}), HasSubstr("--resident 10"));
+  EXPECT_THAT(arguments_for(options).parse({"--resident", "0KiB"}), HasSubstr("--resident"));
+  EXPECT_THAT(arguments_for(options).parse({"--hold"}), HasSubstr("value is missing"));
+  EXPECT_THAT(arguments_for(options).parse({"--colour", "red"}), HasSubstr("--colour: no such option"));
+  EXPECT_THAT(arguments_for(options).parse({"--resident", "99999999999999GiB"}), HasSubstr("--resident"));
 }
 
-// The program itself, with pipes to its streams.
-class Program : public testing::Test {
+class Program : public workload::ProgramTest {
  protected:
-  static constexpr int kPatienceMs = 30'000;
-
-  void start(std::vector<std::string> arguments) {
-    int in[2], out[2];
-    ASSERT_EQ(::pipe2(in, O_CLOEXEC), 0);
-    ASSERT_EQ(::pipe2(out, O_CLOEXEC), 0);
-    posix_spawn_file_actions_t actions;
-    ::posix_spawn_file_actions_init(&actions);
-    ::posix_spawn_file_actions_adddup2(&actions, in[0], 0);
-    ::posix_spawn_file_actions_adddup2(&actions, out[1], 1);
-    arguments.insert(arguments.begin(), ZERO_PAGES_PROGRAM);
-    std::vector<char*> argv;
-    for (auto& argument : arguments) argv.push_back(argument.data());
-    argv.push_back(nullptr);
-    ASSERT_EQ(::posix_spawn(&pid, ZERO_PAGES_PROGRAM, &actions, nullptr, argv.data(), environ), 0);
-    ::posix_spawn_file_actions_destroy(&actions);
-    ::close(in[0]);
-    ::close(out[1]);
-    commands = in[1];
-    lines = out[0];
-  }
-  ~Program() override {
-    if (pid > 0) ::kill(pid, SIGKILL);
-    if (pid > 0) ::waitpid(pid, nullptr, 0);
-    if (commands >= 0) ::close(commands);
-    if (lines >= 0) ::close(lines);
-  }
-
-  void send(const std::string& command) {
-    ASSERT_EQ(::write(commands, (command + "\n").data(), command.size() + 1), static_cast<ssize_t>(command.size() + 1));
-  }
-  /// Null at the end of the output, or when nothing comes.
-  nlohmann::json next_line() {
-    std::size_t end = 0;
-    while ((end = received.find('\n')) == std::string::npos) {
-      pollfd more{.fd = lines, .events = POLLIN, .revents = 0};
-      if (::poll(&more, 1, kPatienceMs) != 1) {
-        ADD_FAILURE() << "the program says nothing more";
-        return nullptr;
-      }
-      char bytes[8192];
-      const ssize_t count = ::read(lines, bytes, sizeof bytes);
-      if (count <= 0) return nullptr;
-      received.append(bytes, static_cast<std::size_t>(count));
-    }
-    auto line = nlohmann::json::parse(received.substr(0, end));
-    received.erase(0, end + 1);
-    return line;
-  }
-  /// The next line of this type; those before it are dropped. Null like next_line().
-  nlohmann::json next(const std::string& type) {
-    nlohmann::json line = next_line();
-    while (!line.is_null() && line["type"] != type) line = next_line();
-    return line;
-  }
-  int wait_exit() {
-    int status = 0;
-    ::waitpid(pid, &status, 0);
-    pid = -1;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  }
-  /// Changes the program's memory behind its back.
-  void overwrite(std::uint64_t address, const std::string& bytes) {
-    const int memory = ::open(("/proc/" + std::to_string(pid) + "/mem").c_str(), O_WRONLY);
-    ASSERT_EQ(::pwrite(memory, bytes.data(), bytes.size(), static_cast<off_t>(address)),
-              static_cast<ssize_t>(bytes.size()));
-    ::close(memory);
-  }
-  pid_t pid = -1;
-  int commands = -1;
-  int lines = -1;
-  std::string received;
+  void start(std::vector<std::string> arguments) { ProgramTest::start(ZERO_PAGES_PROGRAM, std::move(arguments)); }
+  void overwrite(std::uint64_t address, const std::string& bytes) { ProgramTest::overwrite(pid, address, bytes); }
 };
 
 TEST_F(Program, ACleanRunPassesAndReallyLooked) {
@@ -328,9 +253,7 @@ TEST_F(Program, QuiescedItDoesNothingUntilResumed) {
   next("ready");
   send("quiesce");
   next("quiesced");
-  pollfd more{.fd = lines, .events = POLLIN, .revents = 0};
-  EXPECT_EQ(received, "");
-  EXPECT_EQ(::poll(&more, 1, 300), 0) << "it went on working";
+  EXPECT_TRUE(is_silent_for(300)) << "it went on working";
   send("resume");
   EXPECT_EQ(next_line()["type"], "resumed");
   EXPECT_EQ(next_line()["type"], "beat");
@@ -339,8 +262,7 @@ TEST_F(Program, QuiescedItDoesNothingUntilResumed) {
 TEST_F(Program, TheEndOfItsInputEndsIt) {
   start({"--resident", "4MiB"});
   next("ready");
-  ::close(commands);
-  commands = -1;
+  end_commands();
   EXPECT_EQ(wait_exit(), 0);
 }
 
