@@ -8,18 +8,20 @@
 namespace snaphammer::sandbox {
 namespace {
 
-const PhaseId kReady("restore", "ready");
-const PhaseId kInit("restore", "init");
-const PhaseId kHealth("restore", "health");
-const PhaseId kFirstExec("restore", "first-exec");
+using namespace phases;  // NOLINT: names of this folder
 
 constexpr Duration kHealthDeadline = std::chrono::seconds(10);
 constexpr Duration kFirstExecDeadline = std::chrono::seconds(20);
 
 }  // namespace
 
-BringUp::BringUp(const asio::any_io_executor& executor, Incarnation& incarnation, BringUpOptions options)
-    : executor_(executor), incarnation_(incarnation), options_(std::move(options)), done_(executor) {}
+BringUp::BringUp(const asio::any_io_executor& executor, Incarnation& incarnation, BringUpOptions options,
+                 PhaseObserver* observer)
+    : executor_(executor),
+      incarnation_(incarnation),
+      options_(std::move(options)),
+      observer_(observer),
+      done_(executor) {}
 
 void BringUp::start() {
   asio::co_spawn(executor_, run(), [](const std::exception_ptr& failure) {
@@ -28,7 +30,7 @@ void BringUp::start() {
 }
 
 Awaitable<void> BringUp::run() {
-  Sequence sequence("bring up");
+  Sequence sequence("bring up", observer_);
   sequence.add(kReady, options_.budget_ready, [this] { return incarnation_.unless_failed(ready()); });
   sequence.add(kInit, options_.budget_init, [this] { return incarnation_.unless_failed(init()); });
   sequence.add(kHealth, kHealthDeadline, [this] { return incarnation_.unless_failed(health()); });

@@ -22,7 +22,8 @@ struct BringUpOptions {
 /// before wait() has returned to somebody; ending the incarnation ends it.
 class BringUp {
  public:
-  BringUp(const asio::any_io_executor& executor, Incarnation& incarnation, BringUpOptions options);
+  BringUp(const asio::any_io_executor& executor, Incarnation& incarnation, BringUpOptions options,
+          PhaseObserver* observer);
 
   void start();
   bool done() const { return done_.is_set(); }
@@ -44,6 +45,7 @@ class BringUp {
   asio::any_io_executor executor_;
   Incarnation& incarnation_;
   BringUpOptions options_;
+  PhaseObserver* observer_;
   Event done_;
   SequenceOutcome outcome_;
   TimePoint ended_at_;

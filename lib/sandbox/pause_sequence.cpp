@@ -8,13 +8,7 @@ namespace snaphammer::sandbox {
 namespace {
 
 using namespace std::chrono_literals;
-
-const PhaseId kFreeze("pause", "freeze");
-const PhaseId kDrain("pause", "drain-page-server");
-const PhaseId kSaveState("pause", "save-state");
-const PhaseId kStoreMemory("pause", "store-memory");
-const PhaseId kThaw("pause", "thaw");
-const PhaseId kPublish("pause", "publish");
+using namespace phases;  // NOLINT: names of this folder
 
 constexpr Duration kMonitorDeadline = 10s;
 constexpr Duration kStorageDeadline = 120s;  // For what depends on a disk.
@@ -36,7 +30,7 @@ Async<PauseReport> Sandbox::snapshot(const snapshot::SnapshotStore& store, Snaps
     co_return Result<void>();
   };
 
-  Sequence sequence("snapshot " + options.id);
+  Sequence sequence("snapshot " + options.id, observer_);
   if (!was_paused) {
     sequence.add(
         kFreeze, kMonitorDeadline,

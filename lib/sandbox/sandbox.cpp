@@ -12,18 +12,7 @@ namespace snaphammer::sandbox {
 namespace {
 
 using namespace std::chrono_literals;
-
-const PhaseId kBootVmm("boot", "vmm");
-const PhaseId kBootDoor("boot", "door");
-const PhaseId kBootResume("boot", "resume");
-
-const PhaseId kEndPrevious("restore", "end-previous");
-const PhaseId kPageServer("restore", "page-server");
-const PhaseId kVmm("restore", "vmm");
-const PhaseId kHandOff("restore", "hand-off");
-const PhaseId kDoor("restore", "door");
-const PhaseId kLoad("restore", "load");
-const PhaseId kResume("restore", "resume");
+using namespace phases;  // NOLINT: names of this folder
 
 constexpr Duration kVmmDeadline = 20s;
 constexpr Duration kMonitorDeadline = 10s;  // For what a VMM does in milliseconds.
@@ -67,11 +56,13 @@ std::string_view name_of(State state) {
   return "ended";
 }
 
-Sandbox::Sandbox(asio::any_io_executor executor, vmm::Backend& backend, SandboxConfig config, SandboxPaths paths)
+Sandbox::Sandbox(asio::any_io_executor executor, vmm::Backend& backend, SandboxConfig config, SandboxPaths paths,
+                 PhaseObserver* observer)
     : executor_(std::move(executor)),
       backend_(backend),
       config_(std::move(config)),
       paths_(std::move(paths)),
+      observer_(observer),
       output_log_(paths_.output_log(), std::ios::app) {}
 
 Sandbox::~Sandbox() = default;
@@ -90,7 +81,7 @@ Async<void> Sandbox::boot() {
   CO_SNAP_TRY(admit("boot", {State::kNone, State::kEnded}));
   state_ = State::kStarting;
   begin_incarnation();
-  Sequence sequence("boot");
+  Sequence sequence("boot", observer_);
   sequence.add(kBootVmm, kVmmDeadline, [this] { return start_vmm(/*hand_off=*/false); });
   sequence.add(kBootDoor, kMonitorDeadline, [this] { return completed(open_door()); });
   sequence.add(kBootResume, kMonitorDeadline, [this] { return incarnation_->vm().resume(); });
@@ -109,7 +100,7 @@ Async<void> Sandbox::restore(const snapshot::Snapshot& from, bool let_run) {
       "restore", {State::kNone, State::kStarting, State::kRunning, State::kPaused, State::kUnhealthy, State::kEnded}));
   restore_requested_ = SteadyClock::now();
   state_ = State::kStarting;
-  Sequence sequence("restore " + from.manifest.id);
+  Sequence sequence("restore " + from.manifest.id, observer_);
   sequence.add(kEndPrevious, kVmmDeadline, [this]() -> Async<void> {
     co_await end_incarnation();
     begin_incarnation();
@@ -194,7 +185,7 @@ void Sandbox::start_bring_up(Duration budget_ready) {
   options.init.generation = new_generation();
   options.init.identity.name = config_.name;
   if (config_.reseed) options.init.entropy = random_bytes(kEntropyBytes);
-  bring_up_ = std::make_unique<BringUp>(executor_, *incarnation_, std::move(options));
+  bring_up_ = std::make_unique<BringUp>(executor_, *incarnation_, std::move(options), observer_);
   bring_up_->start();
 }
 

@@ -90,7 +90,9 @@ struct RestoreReport {
 
 class Sandbox {
  public:
-  Sandbox(asio::any_io_executor executor, vmm::Backend& backend, SandboxConfig config, SandboxPaths paths);
+  /// `observer`, if any, outlives it.
+  Sandbox(asio::any_io_executor executor, vmm::Backend& backend, SandboxConfig config, SandboxPaths paths,
+          PhaseObserver* observer = nullptr);
   ~Sandbox();
   Sandbox(const Sandbox&) = delete;
   Sandbox& operator=(const Sandbox&) = delete;
@@ -148,6 +150,7 @@ class Sandbox {
   vmm::Backend& backend_;
   SandboxConfig config_;
   SandboxPaths paths_;
+  PhaseObserver* observer_;
   asio::thread_pool pool_{1};
   std::ofstream output_log_;
 

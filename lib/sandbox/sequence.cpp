@@ -6,22 +6,19 @@
 
 namespace snaphammer::sandbox {
 
-PhaseId::PhaseId(std::string_view sequence, std::string_view name)
-    : path_(std::string(sequence) + "." + std::string(name)),
-      name_at_(sequence.size() + 1),
-      before_(path_ + ":before"),
-      after_(path_ + ":after") {}
+void Sequence::add(PhaseId id, Duration deadline, Action action, Action undo) {
+  phases_.push_back({id, deadline, std::move(action), std::move(undo)});
+}
 
-void Sequence::add(const PhaseId& id, Duration deadline, Action action, Action undo) {
-  phases_.push_back({&id, deadline, std::move(action), std::move(undo)});
+Async<void> Sequence::reach(std::string point) {
+  return observer_ == nullptr ? completed(Result<void>()) : observer_->at(std::move(point));
 }
 
 Async<void> Sequence::run_phase(const Phase& phase) {
-  CO_SNAP_TRY(phase.id->before_.hit());
-  auto done = co_await with_deadline(phase.deadline, std::string(phase.id->name()), phase.action());
+  CO_SNAP_TRY(co_await reach(phase.id.before()));
+  auto done = co_await with_deadline(phase.deadline, std::string(phase.id.name), phase.action());
   CO_SNAP_TRY(std::move(done));
-  CO_SNAP_TRY(phase.id->after_.hit());
-  co_return Result<void>();
+  co_return co_await reach(phase.id.after());
 }
 
 Awaitable<SequenceOutcome> Sequence::run(OnAbort on_abort) {
@@ -38,12 +35,12 @@ Awaitable<SequenceOutcome> Sequence::run(OnAbort on_abort) {
     }
     const TimePoint start = SteadyClock::now();
     outcome.result = co_await run_phase(phase);
-    outcome.timings.push_back({std::string(phase.id->name()), SteadyClock::now() - start});
-    log_debug("sequence", "{}: {} took {:.3f} ms", description_, phase.id->name(), to_ms(outcome.timings.back().took));
+    outcome.timings.push_back({std::string(phase.id.name), SteadyClock::now() - start});
+    log_debug("sequence", "{}: {} took {:.3f} ms", description_, phase.id.name, to_ms(outcome.timings.back().took));
     if (!outcome.result) break;
   }
   if (!outcome.result) {
-    outcome.result = std::move(outcome.result).error().in(phases_[begun - 1].id->path()).in(description_);
+    outcome.result = std::move(outcome.result).error().in(phases_[begun - 1].id.path()).in(description_);
     outcome.service_restored = false;
     if (on_abort == OnAbort::kUndo) {
       // On a thread of control of its own: whoever cancelled the sequence wants it to end, but not half-way.
@@ -61,7 +58,7 @@ Awaitable<bool> Sequence::undo(std::size_t begun) {
   while (begun-- > 0) {
     const Phase& phase = phases_[begun];
     if (!phase.undo) continue;
-    auto undone = co_await with_deadline(phase.deadline, "undo " + phase.id->path(), phase.undo());
+    auto undone = co_await with_deadline(phase.deadline, "undo " + phase.id.path(), phase.undo());
     if (!undone) {
       all_undone = false;
       log_warning("sequence", "{}: {}", description_, undone.error().describe());

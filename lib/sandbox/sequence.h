@@ -1,13 +1,11 @@
 // A sequence of named phases: how a guest is paused and how it is restored.
 //
-//   const PhaseId kFreeze("pause", "freeze");                       // at namespace scope: name and failpoints
-//
-//   Sequence sequence("pause s1");
-//   sequence.add(kFreeze, 5s, [this] { return vm_->pause(); },      // action
+//   Sequence sequence("pause s1", observer);
+//   sequence.add(phases::kFreeze, 5s, [this] { return vm_->pause(); },      // action
 //                             [this] { return vm_->resume(); });    // undo
 //   SequenceOutcome outcome = co_await sequence.run(OnAbort::kUndo);
 //
-// One loop runs the phases: deadline, failpoints before and after, timing, and giving the service back when a phase
+// One loop runs the phases: deadline, points before and after, timing, and giving the service back when a phase
 // fails all live there, once.
 #pragma once
 
@@ -18,26 +16,17 @@
 #include <vector>
 
 #include "lib/base/async.h"
-#include "lib/base/failpoint.h"
 #include "lib/base/units.h"
+#include "lib/sandbox/phases.h"
 
 namespace snaphammer::sandbox {
 
-/// The static identity of a phase: its name, and its failpoints "<sequence>.<name>:before" and ":after".
-class PhaseId {
+/// Is told at both points of each phase; what it does there belongs to the phase.
+class PhaseObserver {
  public:
-  PhaseId(std::string_view sequence, std::string_view name);
-
-  /// "<sequence>.<name>"
-  const std::string& path() const { return path_; }
-  std::string_view name() const { return std::string_view(path_).substr(name_at_); }
-
- private:
-  friend class Sequence;
-  std::string path_;
-  std::size_t name_at_;
-  mutable Failpoint before_;
-  mutable Failpoint after_;
+  virtual ~PhaseObserver() = default;
+  /// `point` is PhaseId::before() or after(). The sequence goes on when this returns; an error fails the phase.
+  virtual Async<void> at(std::string point) = 0;
 };
 
 /// What to do with the phases already done when one fails.
@@ -62,12 +51,13 @@ class Sequence {
  public:
   using Action = std::function<Async<void>()>;
 
-  /// `description` prefixes errors: "restore s1".
-  explicit Sequence(std::string description) : description_(std::move(description)) {}
+  /// `description` prefixes errors: "restore s1". `observer` may be null.
+  explicit Sequence(std::string description, PhaseObserver* observer = nullptr)
+      : description_(std::move(description)), observer_(observer) {}
 
   /// Appends a phase. `undo` gives back what the action took, also when the action failed half-way; it must
   /// succeed when there is nothing to give back. Each gets `deadline`.
-  void add(const PhaseId& id, Duration deadline, Action action, Action undo = nullptr);
+  void add(PhaseId id, Duration deadline, Action action, Action undo = nullptr);
 
   /// Runs the phases in order. A failure, a passed deadline or a cancellation ends it; undoing is not cancellable,
   /// only bounded by the deadlines.
@@ -75,16 +65,18 @@ class Sequence {
 
  private:
   struct Phase {
-    const PhaseId* id;
+    PhaseId id;
     Duration deadline;
     Action action;
     Action undo;
   };
 
   Async<void> run_phase(const Phase& phase);
+  Async<void> reach(std::string point);
   Awaitable<bool> undo(std::size_t begun);
 
   std::string description_;
+  PhaseObserver* observer_;
   std::vector<Phase> phases_;
 };
 

@@ -15,9 +15,22 @@ using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-const PhaseId kFirst("test", "first");
-const PhaseId kSecond("test", "second");
-const PhaseId kThird("test", "third");
+constexpr PhaseId kFirst{"test", "first", ""};
+constexpr PhaseId kSecond{"test", "second", ""};
+constexpr PhaseId kThird{"test", "third", ""};
+
+/// Fails the sequence at one point, and notes all that it was told.
+class AbortAt final : public PhaseObserver {
+ public:
+  Async<void> at(std::string point) override {
+    points.push_back(point);
+    CO_SNAP_TRY(co_await wait_for(1ms));
+    if (point == abort) co_return Error(ErrorKind::kIo, "injected");
+    co_return Result<void>();
+  }
+  std::string abort;
+  std::vector<std::string> points;
+};
 
 class SequenceTest : public testing::Test {
  protected:
@@ -49,7 +62,8 @@ class SequenceTest : public testing::Test {
     return outcome;
   }
 
-  Sequence sequence{"test of s1"};
+  AbortAt observer;
+  Sequence sequence{"test of s1", &observer};
   std::vector<std::string> events;
 
  private:
@@ -68,6 +82,14 @@ TEST_F(SequenceTest, RunsThePhasesInOrderAndTimesThem) {
   ASSERT_EQ(outcome.timings.size(), 3u);
   EXPECT_EQ(outcome.timings[1].name, "second");
   EXPECT_GE(outcome.timings[1].took, 1ms);
+}
+
+TEST_F(SequenceTest, TellsTheObserverBeforeAndAfterEachPhase) {
+  sequence.add(kFirst, 5s, note("first"));
+  sequence.add(kSecond, 5s, note("second"));
+  ASSERT_TRUE(run().result);
+  EXPECT_THAT(observer.points,
+              ElementsAre("test.first:before", "test.first:after", "test.second:before", "test.second:after"));
 }
 
 TEST_F(SequenceTest, AFailureIsUndoneFromTheLastBegunToTheFirst) {
@@ -135,14 +157,14 @@ TEST_F(SequenceTest, SaysWhenTheServiceCouldNotBeGivenBack) {
 
 TEST_F(SequenceTest, AnInjectedAbortBeforeAPhaseUndoesTheEarlierOnes) {
   add_three(note("second"));
-  const ScopedFailpoint abort("test.second:before", [] { return Result<void>(Error(ErrorKind::kIo, "injected")); });
+  observer.abort = "test.second:before";
   EXPECT_THAT(run().result.error().message(), HasSubstr("test.second: injected"));
   EXPECT_THAT(events, ElementsAre("first", "undo second", "undo first"));
 }
 
 TEST_F(SequenceTest, AnInjectedAbortAfterAPhaseUndoesItAsWell) {
   add_three(note("second"));
-  const ScopedFailpoint abort("test.second:after", [] { return Result<void>(Error(ErrorKind::kIo, "injected")); });
+  observer.abort = "test.second:after";
   EXPECT_FALSE(run().result);
   EXPECT_THAT(events, ElementsAre("first", "second", "undo second", "undo first"));
 }

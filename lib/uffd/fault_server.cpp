@@ -76,6 +76,7 @@ Result<void> FaultServer::take_turn(Hand& hand) {
   const bool deferred = queue_.has_deferred();
   if (!hand.events_went_on) waiter_.wait(deferred ? std::optional(hand.pause) : std::nullopt);
   hand.pause = deferred ? std::min(2 * hand.pause, kLongestPause) : kFirstPause;
+  parts_.stop.wait_while_suspended();
   SNAP_TRY(before_read.hit());
   SNAP_ASSIGN(hand.events_went_on, read_all(hand, TimePoint::max()));
   queue_.retry_deferred();
@@ -136,6 +137,7 @@ bool FaultServer::is_at_hand(const PageView& page, SourceReader& reader, TimePoi
 }
 
 void FaultServer::serve(const Fault& fault, std::optional<PageView> page, SourceReader& reader) {
+  parts_.stop.wait_while_suspended();
   for (; !parts_.stop.is_set(); page = parts_.memory.page_at(fault.address)) {
     if (!page) return put_off(fault);
     if (fault.examinations == 0) parts_.trace.add(TraceKind::kFault, page->place.extent(), fault.since);
@@ -236,6 +238,9 @@ Result<void> FaultServer::drain(Duration limit) {
   for (;;) {
     if (is_over()) {
       return Error(ErrorKind::kUnavailable, "drain the page server: it has ended");
+    }
+    if (!parts_.stop.wait_while_suspended(deadline)) {
+      return Error(ErrorKind::kTimeout, "drain the page server: it stands still");
     }
     const Result<bool> read = read_all(hand, deadline);
     SNAP_TRY(read);

@@ -23,6 +23,16 @@ Error invalid(std::string message) {
       .advise("check that the VMM sends Firecracker's hand-off format");
 }
 
+/// What another program sent, fit for a message: not long, and nothing in it that a terminal or a JSON file minds.
+std::string printable(std::string_view text) {
+  constexpr std::size_t kEnough = 200;
+  std::string shown(text.substr(0, kEnough));
+  std::replace_if(
+      shown.begin(), shown.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+  if (text.size() > kEnough) shown += "...";
+  return shown;
+}
+
 /// Parses `text`; fails on a key that one object has twice, which nlohmann_json would let win silently.
 Result<json> parse_without_duplicates(std::string_view text) {
   std::vector<std::set<std::string>> keys;
@@ -37,10 +47,10 @@ Result<json> parse_without_duplicates(std::string_view text) {
   };
   try {
     json parsed = json::parse(text, check);
-    if (duplicate) return invalid("field '" + *duplicate + "' appears twice in one region");
+    if (duplicate) return invalid("field '" + printable(*duplicate) + "' appears twice in one region");
     return parsed;
   } catch (const json::exception& error) {
-    return invalid(std::string("not JSON: ") + error.what());
+    return invalid("not JSON: " + printable(error.what()));
   }
 }
 

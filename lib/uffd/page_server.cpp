@@ -2,7 +2,6 @@
 
 #include <array>
 #include <atomic>
-#include <cstring>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -10,14 +9,12 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "lib/base/unique_fd.h"
 #include "lib/uffd/fault_server.h"
 #include "lib/uffd/guest_memory.h"
 #include "lib/uffd/handoff.h"
+#include "lib/uffd/handoff_listener.h"
 #include "lib/uffd/prefetch.h"
 #include "lib/uffd/stop_signal.h"
 #include "lib/uffd/working_set.h"
@@ -25,31 +22,8 @@
 namespace snaphammer::uffd {
 namespace {
 
-/// A VMM sends its hand-off in the same breath in which it connects.
-constexpr Duration kHandoffLimit = std::chrono::seconds(10);
 /// Of the guest's RAM, the trace may take one part in so many.
 constexpr ByteCount kTraceShare = 512;
-
-Result<UniqueFd> listen_at(const std::filesystem::path& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  const std::string name = path.string();
-  const std::string what = "hand-off socket " + name;
-  if (name.empty() || name.size() >= sizeof address.sun_path) {
-    return Error(ErrorKind::kInvalid,
-                 fmt::format("{}: a socket's path has 1 to {} bytes", what, sizeof address.sun_path - 1));
-  }
-  std::memcpy(address.sun_path, name.data(), name.size());
-  UniqueFd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!listener) return errno_error(what);
-  std::error_code ignored;
-  if (std::filesystem::is_socket(path, ignored)) std::filesystem::remove(path, ignored);
-  if (::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0) {
-    return errno_error(what + ": bind");
-  }
-  if (::listen(listener.get(), 1) < 0) return errno_error(what + ": listen");
-  return listener;
-}
 
 void name_thread(const char* name) { ::pthread_setname_np(::pthread_self(), name); }
 
@@ -67,6 +41,7 @@ class PageServer::Impl {
 
   Result<void> start();
   void stop();
+  StopSignal& stop_signal() { return stop_; }
   Result<void> drain(Duration limit);
   std::vector<UnresolvedFault> unresolved_faults(Duration older_than) const;
   Result<WaitingFaults> waiting_faults() const;
@@ -85,7 +60,6 @@ class PageServer::Impl {
   };
 
   void run();
-  Result<UniqueFd> accept();
   Result<void> take_over(UniqueFd& connection);
   void serve(Serving& serving, int connection);
   void watch(Serving& serving, int connection);
@@ -98,7 +72,7 @@ class PageServer::Impl {
   WorkingSet working_set_;
   StopSignal stop_;
   std::atomic<bool> stop_asked_ = false;
-  UniqueFd listener_;
+  std::optional<HandoffListener> listener_;
   std::unique_ptr<Serving> owned_serving_;
   std::atomic<Serving*> serving_ = nullptr;  // Published to other threads once it is complete.
   std::mutex emitting_;
@@ -108,7 +82,7 @@ class PageServer::Impl {
 
 Result<void> PageServer::Impl::start() {
   SNAP_TRY(stop_.open());
-  SNAP_ASSIGN(listener_, listen_at(options_.socket));
+  SNAP_ASSIGN(listener_, HandoffListener::listen(options_.socket));
   try {
     control_ = std::thread([this] { run(); });
   } catch (const std::system_error& error) {
@@ -138,23 +112,8 @@ void PageServer::Impl::run() {
   if (stop_asked_) emit(ServerEvent::Kind::kStopped);
 }
 
-Result<UniqueFd> PageServer::Impl::accept() {
-  for (;;) {
-    std::array<pollfd, 2> fds = {pollfd{listener_.get(), POLLIN, 0}, pollfd{stop_.fd(), POLLIN, 0}};
-    if (::poll(fds.data(), fds.size(), -1) < 0 && errno != EINTR) return errno_error("hand-off: poll");
-    if (stop_.is_set()) return Error(ErrorKind::kCancelled, "hand-off: stopped");
-    UniqueFd connection(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-    if (connection) return connection;
-    if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) return errno_error("hand-off: accept");
-  }
-}
-
 Result<void> PageServer::Impl::take_over(UniqueFd& connection) {
-  Result<UniqueFd> accepted = accept();
-  std::error_code ignored;
-  std::filesystem::remove(options_.socket, ignored);
-  if (!accepted) return accepted.error();
-  connection = std::move(*accepted);
+  SNAP_ASSIGN(connection, listener_->accept(stop_.fd()));
   SNAP_ASSIGN(Handoff handoff, receive_handoff(connection.get(), stop_.fd(), kHandoffLimit));
   const ByteCount memory_size = options_.source->size();
   SNAP_TRY(check_regions(handoff.regions, memory_size));
@@ -277,6 +236,10 @@ Result<std::unique_ptr<PageServer>> PageServer::start(PageServerOptions options)
 }
 
 void PageServer::stop() { impl_->stop(); }
+void PageServer::suspend() { impl_->stop_signal().suspend(); }
+
+void PageServer::resume() { impl_->stop_signal().resume(); }
+
 Result<void> PageServer::drain(Duration limit) { return impl_->drain(limit); }
 Stats PageServer::stats() const { return impl_->counters().snapshot(); }
 std::vector<UnresolvedFault> PageServer::unresolved_faults(Duration older_than) const {

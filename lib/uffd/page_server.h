@@ -63,6 +63,10 @@ class PageServer {
   /// Ends serving and prefetch, and joins all threads: bounded by one read of the source. Idempotent.
   void stop();
 
+  /// Makes every thread of the server stand still, as SIGSTOP does a process, until resume(): nothing is read or served.
+  void suspend();
+  void resume();
+
   /// Returns when every event that can be read now has been applied and every fault read so far has been
   /// resolved or given up; kTimeout after `limit`. Blocks. For the moment before a snapshot, with vCPUs stopped.
   Result<void> drain(Duration limit);

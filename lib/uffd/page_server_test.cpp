@@ -172,6 +172,28 @@ TEST_P(PageServerTest, DrainReportsAFaultThatCannotBeResolvedInTime) {
   EXPECT_TRUE(server_->unresolved_faults(Duration(0)).empty());
 }
 
+TEST_P(PageServerTest, ASuspendedServerDoesNothingUntilItIsResumed) {
+  restore(on_demand());
+  server_->suspend();
+  const auto touched = vmm_->touch(nth(1));
+  ASSERT_TRUE(vmm_->await_unread_event());
+  EXPECT_EQ(server_->drain(std::chrono::milliseconds(20)).error().kind(), ErrorKind::kTimeout);
+  EXPECT_FALSE(is_mapped(1));
+  EXPECT_EQ(server_->waiting_faults()->unread, 1u);
+  server_->resume();
+  EXPECT_EQ(touched.get(), pattern_page(1));
+}
+
+TEST_P(PageServerTest, ASuspendedServerCanBeStopped) {
+  restore(on_demand());
+  server_->suspend();
+  const auto touched = vmm_->touch(nth(1));
+  ASSERT_TRUE(vmm_->await_unread_event());
+  server_->stop();
+  EXPECT_TRUE(seen(Kind::kStopped));
+  EXPECT_NE(touched.wait_for(std::chrono::seconds(0)), std::future_status::ready);
+}
+
 TEST_P(PageServerTest, UnmappedMemoryIsNoLongerServed) {
   extra_features_ = UFFD_FEATURE_EVENT_UNMAP;
   restore(on_demand());

@@ -78,19 +78,21 @@ Result<void> PageTracker::apply(PageEvent event, ByteCount offset, ByteCount len
     std::atomic<std::uint64_t>& word = words_[page / kPagesPerWord];
     const auto first = static_cast<unsigned>(page % kPagesPerWord);
     const auto last = static_cast<unsigned>(std::min<std::uint64_t>(kPagesPerWord, first + (end - page)));
+    unsigned index = first;  // Of the first page that keeps its state, if one has to.
     std::uint64_t before = word.load(std::memory_order_relaxed);
     std::uint64_t after = 0;
     do {
       after = before;
-      for (unsigned index = first; index < last; ++index) {
+      for (index = first; index < last; ++index) {
         const std::optional<PageState> next = next_state(state_in(before, index), event);
-        if (!next) {
-          return Error(ErrorKind::kInternal, fmt::format("page {:#x}: {} while {}", (page - first + index) * kPageSize,
-                                                         name_of(event), name_of(state_in(before, index))));
-        }
+        if (!next) break;
         after = with_state(after, index, *next);
       }
     } while (!word.compare_exchange_weak(before, after, std::memory_order_acq_rel, std::memory_order_relaxed));
+    if (index < last) {
+      return Error(ErrorKind::kInternal, fmt::format("page {:#x}: {} while {}", (page - first + index) * kPageSize,
+                                                     name_of(event), name_of(state_in(before, index))));
+    }
     page += last - first;
   }
   return {};

@@ -58,8 +58,8 @@ class PageTracker {
 
   ByteCount memory_size() const { return memory_size_; }
   PageState state(ByteCount offset) const;
-  /// Applies `event` to each page of a page-aligned range. An illegal transition is a kInternal error; the page
-  /// keeps its state and the rest of the range is left alone.
+  /// Applies `event` to each page of a page-aligned range, ascending. An illegal transition is a kInternal error; its
+  /// page keeps its state and the rest of the range, behind it, is left alone.
   Result<void> apply(PageEvent event, ByteCount offset, ByteCount length);
   /// The first run of pages in `state` inside `within`.
   std::optional<Extent> find(PageState state, Extent within) const;

@@ -92,9 +92,11 @@ void Prefetcher::run(const std::vector<Extent>& plan) {
 }
 
 Result<void> Prefetcher::fetch(Extent chunk) {
-  const std::optional<Extent> missing = memory_.tracker().find(PageState::kMissing, chunk);
+  // A memory of small and huge pages may end in the middle of a huge one.
+  const ByteCount end = std::min(chunk.end(), memory_.tracker().memory_size());
+  const std::optional<Extent> missing = memory_.tracker().find(PageState::kMissing, {chunk.offset, end - chunk.offset});
   if (!missing) return {};
-  const Extent rest = {missing->offset, chunk.end() - missing->offset};
+  const Extent rest = {missing->offset, end - missing->offset};
   SNAP_ASSIGN(const std::span<const std::byte> bytes, reader_.read(rest.offset, rest.length));
   SNAP_TRY(before_copy.hit());
   for (const Place& place : memory_.places_of(rest)) {
@@ -139,6 +141,7 @@ Result<void> Prefetcher::install(const Place& place, std::span<const std::byte> 
 }
 
 void Prefetcher::give_way() {
+  stop_.wait_while_suspended();
   while (!stopped() && !queue_.wait_until_quiet(SteadyClock::now() + std::chrono::milliseconds(100))) {
   }
 }

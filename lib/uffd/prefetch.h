@@ -32,7 +32,7 @@ class Prefetcher {
   using OnError = std::function<void(const Error&)>;
 
   Prefetcher(GuestMemory& memory, SourceReader reader, FaultQueue& queue, const WorkingSet& working_set,
-             Counters& counters, Trace& trace, const StopSignal& stop, OnError on_error)
+             Counters& counters, Trace& trace, StopSignal& stop, OnError on_error)
       : memory_(memory),
         reader_(std::move(reader)),
         queue_(queue),
@@ -63,7 +63,7 @@ class Prefetcher {
   const WorkingSet& working_set_;
   Counters& counters_;
   Trace& trace_;
-  const StopSignal& stop_;
+  StopSignal& stop_;
   OnError on_error_;
   bool vm_gone_ = false;
 };

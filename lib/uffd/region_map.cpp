@@ -64,6 +64,7 @@ void RegionMap::unmap(std::uint64_t start, std::uint64_t end) {
 void RegionMap::remap(std::uint64_t from, std::uint64_t to, ByteCount length) {
   const std::vector<Place> moved = places_of_addresses(from, from + length);
   unmap(from, from + length);
+  unmap(to, to + length);
   for (const Place& place : moved) {
     regions_.push_back({to + (place.address - from), place.length, place.offset, place.page_size});
   }

@@ -41,7 +41,7 @@ class RegionMap {
 
   /// [start, end) is no longer guest memory.
   void unmap(std::uint64_t start, std::uint64_t end);
-  /// mremap(2) moved [from, from + length) to `to`.
+  /// mremap(2) moved [from, from + length) to `to`, in place of what was there.
   void remap(std::uint64_t from, std::uint64_t to, ByteCount length);
 
  private:

@@ -1,11 +1,17 @@
-// StopSignal: one flag that ends the threads of a server, wherever they wait.
+// StopSignal: ends the threads of a server, wherever they wait, or makes them stand still for a while.
 //
 //   stop.set();                                   // any thread, any number of times
 //   while (!stop.is_set()) poll(stop.fd(), ...);  // the descriptor is readable once it is set, and stays so
+//
+//   stop.suspend();                               // as SIGSTOP would: threads stand still where they ask
+//   stop.wait_while_suspended();                  // where they ask; also goes on when the server is to end
+//   stop.resume();
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
+#include <mutex>
 
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -26,10 +32,25 @@ class StopSignal {
     return {};
   }
   void set() {
-    set_.store(true, std::memory_order_release);
+    {
+      const std::lock_guard lock(mutex_);
+      set_.store(true, std::memory_order_release);
+      changed_.notify_all();
+    }
     const std::uint64_t one = 1;
     // Fails only when the counter is full, and then the descriptor is readable already.
     [[maybe_unused]] const ssize_t written = ::write(event_.get(), &one, sizeof one);
+  }
+  void suspend() { set_suspended(true); }
+  void resume() { set_suspended(false); }
+  /// Costs one atomic load when nothing is suspended. False when that has not changed at `deadline`.
+  bool wait_while_suspended(TimePoint deadline = TimePoint::max()) {
+    if (!suspended_.load(std::memory_order_relaxed)) return true;
+    std::unique_lock lock(mutex_);
+    const auto goes_on = [this] { return !suspended_ || set_; };
+    if (deadline != TimePoint::max()) return changed_.wait_until(lock, deadline, goes_on);
+    changed_.wait(lock, goes_on);
+    return true;
   }
   bool is_set() const { return set_.load(std::memory_order_acquire); }
   int fd() const { return event_.get(); }
@@ -43,8 +64,17 @@ class StopSignal {
   }
 
  private:
+  void set_suspended(bool suspended) {
+    const std::lock_guard lock(mutex_);
+    suspended_ = suspended;
+    changed_.notify_all();
+  }
+
   UniqueFd event_;
   std::atomic<bool> set_ = false;
+  std::atomic<bool> suspended_ = false;
+  std::mutex mutex_;
+  std::condition_variable changed_;
 };
 
 }  // namespace snaphammer::uffd

@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::uint64_t kKindMask = kPageSize - 1;
 constexpr unsigned kDurationBits = 32;
+constexpr std::uint64_t kWriting = std::numeric_limits<std::uint64_t>::max();  // Above every event's number.
 constexpr std::uint64_t kMaxDuration = std::numeric_limits<std::uint32_t>::max();
 
 }  // namespace
@@ -59,8 +60,10 @@ void Trace::add(TraceKind kind, Extent extent, TimePoint at, Duration duration) 
   const std::uint64_t number = next_.fetch_add(1, std::memory_order_relaxed);
   Slot& slot = slots_[number % capacity_];
   const auto ns = static_cast<std::uint64_t>(std::max<Duration::rep>(duration.count(), 0));
-  // Each data word is stored with release, so that a reader that sees it also sees the sequence at 0 or later.
-  slot.sequence.store(0, std::memory_order_relaxed);
+  // The slot has one writer at a time. Acquire: what the one before has written comes before what this one writes.
+  std::uint64_t before = slot.sequence.load(std::memory_order_relaxed);
+  if (before > number || !slot.sequence.compare_exchange_strong(before, kWriting, std::memory_order_acquire)) return;
+  // Each data word is stored with release, so that a reader that sees it also sees the sequence at kWriting or later.
   slot.at.store(static_cast<std::uint64_t>(at.time_since_epoch().count()), std::memory_order_release);
   slot.offset_and_kind.store((extent.offset & ~kKindMask) | static_cast<std::uint64_t>(kind),
                              std::memory_order_release);

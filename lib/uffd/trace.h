@@ -42,8 +42,8 @@ struct TraceEvent {
 /// The events of `all` that concern the page at `offset`, oldest first.
 std::vector<TraceEvent> history_of(const std::vector<TraceEvent>& all, ByteCount offset);
 
-/// A ring of the last `capacity` events. A reader never waits for a writer: an event that is being overwritten
-/// while it is read is left out.
+/// A ring of the last `capacity` events. Nobody waits for anybody: an event that is being overwritten while it is read
+/// is left out, and one that comes to a slot in which another writer was interrupted a whole round ago is lost.
 class Trace {
  public:
   explicit Trace(std::size_t capacity);
@@ -58,7 +58,7 @@ class Trace {
   static constexpr ByteCount kBytesPerEvent = 32;
 
  private:
-  // The first word is the event's number plus one, 0 while it is being written; the others are the event.
+  // The first word is the event's number plus one, or that it is being written; the others are the event.
   struct Slot {
     std::atomic<std::uint64_t> sequence;
     std::atomic<std::uint64_t> at;

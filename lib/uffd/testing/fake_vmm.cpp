@@ -13,10 +13,10 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
+
+#include "lib/uffd/handoff_listener.h"
 
 namespace snaphammer::uffd {
 namespace {
@@ -95,13 +95,7 @@ FakeVmm::~FakeVmm() {
 }
 
 Result<void> FakeVmm::hand_off(const std::filesystem::path& socket) {
-  connection_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::strncpy(address.sun_path, socket.c_str(), sizeof address.sun_path - 1);
-  if (::connect(connection_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0) {
-    return errno_error("connect to " + socket.string());
-  }
+  SNAP_ASSIGN(connection_, connect_handoff(socket));
   return send_handoff(connection_.get(), uffd_.get(), format_regions(regions_));
 }
 

@@ -1,0 +1,59 @@
+// Every phase of every sequence: what bringing a guest up, pausing and restoring it consist of, in order.
+//
+// A phase has two points, "<sequence>.<name>:before" and "<sequence>.<name>:after", at which a PhaseObserver is told, a
+// fault can act and a sequence can be aborted. A boot goes on, after its resume, as a restore does.
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+
+namespace snaphammer::sandbox {
+
+struct PhaseId {
+  std::string_view sequence;
+  std::string_view name;
+  std::string_view meaning;
+
+  /// "<sequence>.<name>"
+  std::string path() const { return std::string(sequence) + "." + std::string(name); }
+  std::string before() const { return path() + ":before"; }
+  std::string after() const { return path() + ":after"; }
+};
+
+namespace phases {
+
+inline constexpr PhaseId kBootVmm{"boot", "vmm", "the VMM process is started, its vCPUs stopped"};
+inline constexpr PhaseId kBootDoor{"boot", "door", "the vsock door is opened and the agent's output listened for"};
+inline constexpr PhaseId kBootResume{"boot", "resume", "vCPUs begin to run the kernel"};
+
+inline constexpr PhaseId kEndPrevious{"restore", "end-previous", "the guest that ran before is ended"};
+inline constexpr PhaseId kPageServer{"restore", "page-server", "the page server listens for the hand-off"};
+inline constexpr PhaseId kVmm{"restore", "vmm", "the VMM process is started with empty memory"};
+inline constexpr PhaseId kHandOff{"restore", "hand-off", "the page server has taken the VMM's memory over"};
+inline constexpr PhaseId kDoor{"restore", "door", "the vsock door is opened and the agent's output listened for"};
+inline constexpr PhaseId kLoad{"restore", "load", "device and vCPU state are loaded"};
+inline constexpr PhaseId kResume{"restore", "resume", "vCPUs run"};
+
+inline constexpr PhaseId kReady{"restore", "ready", "the agent has confirmed its listener and connected its output"};
+inline constexpr PhaseId kInit{"restore", "init", "the agent has got the time, entropy and its identity"};
+inline constexpr PhaseId kHealth{"restore", "health", "the agent has answered a health check"};
+inline constexpr PhaseId kFirstExec{"restore", "first-exec", "a command has run in the guest"};
+
+inline constexpr PhaseId kFreeze{"pause", "freeze", "all vCPUs stop"};
+inline constexpr PhaseId kDrain{"pause", "drain-page-server", "page faults and REMOVE events under way are finished"};
+inline constexpr PhaseId kSaveState{"pause", "save-state", "device and vCPU state are written"};
+inline constexpr PhaseId kStoreMemory{"pause", "store-memory", "guest memory is written"};
+inline constexpr PhaseId kThaw{"pause", "thaw", "vCPUs run again"};
+inline constexpr PhaseId kPublish{"pause", "publish", "the snapshot is on disk and gets its name"};
+
+}  // namespace phases
+
+inline constexpr std::array kPhases = {
+    phases::kBootVmm,    phases::kBootDoor,  phases::kBootResume,  phases::kEndPrevious, phases::kPageServer,
+    phases::kVmm,        phases::kHandOff,   phases::kDoor,        phases::kLoad,        phases::kResume,
+    phases::kReady,      phases::kInit,      phases::kHealth,      phases::kFirstExec,   phases::kFreeze,
+    phases::kDrain,      phases::kSaveState, phases::kStoreMemory, phases::kThaw,        phases::kPublish,
+};
+
+}  // namespace snaphammer::sandbox
