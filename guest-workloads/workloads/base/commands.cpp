@@ -59,11 +59,11 @@ void Commands::obey(const std::string& command) {
     ++checks_waiting_;
   } else if (command == "quiesce") {
     quiesced_ = true;
-    if (actions_.quiesce) actions_.quiesce();
+    if (ties_.quiesce) ties_.quiesce();
     output_.write(JsonObject("quiesced").line());
   } else if (command == "resume") {
     quiesced_ = false;
-    if (actions_.resume) actions_.resume();
+    if (ties_.resume) ties_.resume();
     output_.write(JsonObject("resumed").line());
   } else if (command == "stop") {
     stopped_ = true;

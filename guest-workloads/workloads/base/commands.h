@@ -10,6 +10,7 @@
 // when a check waits: it then returns, and the workload does what a verdict takes. One thread.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <string>
@@ -18,18 +19,25 @@
 
 namespace snaphammer::workload {
 
+/// What ties the commands to the rest of a workload, when there is more to do than to wait.
+struct CommandTies {
+  std::function<void()> quiesce = {};  ///< Called before `quiesce` is answered.
+  std::function<void()> resume = {};   ///< The same for `resume`.
+  /// Where checks are counted: with the supervisor, who answers them when this process cannot any more.
+  std::atomic<unsigned>* checks_waiting = nullptr;
+};
+
 class Commands {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// For workloads with more to do than to stay in here; each is called before its answer is written.
-  struct Actions {
-    std::function<void()> quiesce;
-    std::function<void()> resume;
-  };
-
-  Commands(int descriptor, Output& output, Actions actions = {})
-      : descriptor_(descriptor), output_(output), actions_(std::move(actions)) {}
+  Commands(int descriptor, Output& output, CommandTies ties = {})
+      : descriptor_(descriptor),
+        output_(output),
+        ties_(std::move(ties)),
+        checks_waiting_(ties_.checks_waiting != nullptr ? *ties_.checks_waiting : own_checks_waiting_) {}
+  Commands(const Commands&) = delete;
+  Commands& operator=(const Commands&) = delete;
 
   /// Obeys what has come, or comes within the timeout, and then returns. False when it is time to end.
   bool serve(std::chrono::milliseconds timeout);
@@ -40,7 +48,7 @@ class Commands {
   bool serve_until_check(Clock::time_point end);
 
   unsigned checks_waiting() const { return checks_waiting_; }
-  /// A verdict has been written.
+  /// A verdict has been written, and flushed.
   void check_answered() { --checks_waiting_; }
   bool quiesced() const { return quiesced_; }
 
@@ -49,8 +57,9 @@ class Commands {
 
   int descriptor_;
   Output& output_;
-  Actions actions_;
-  unsigned checks_waiting_ = 0;
+  CommandTies ties_;
+  std::atomic<unsigned> own_checks_waiting_ = 0;
+  std::atomic<unsigned>& checks_waiting_;
   bool quiesced_ = false;
   bool stopped_ = false;
   std::string input_;

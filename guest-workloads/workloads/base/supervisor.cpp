@@ -4,9 +4,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -49,13 +51,14 @@ int wait_for(pid_t child) {
   return status;
 }
 
-void speak_for_the_dead(const std::string& finding, int signal, const std::string& last_words) {
+void speak_for_the_dead(const std::string& finding, int signal, const std::string& last_words,
+                        std::atomic<unsigned>& checks_waiting) {
   Output output;
   output.write("\n");  // It may have died in the middle of a line.
   output.write(finding_line(finding, std::string("the program died: ") + ::strsignal(signal),
                             JsonObject().add("signal", signal).add("last_words", last_words)));
   output.flush();
-  Commands commands(STDIN_FILENO, output);
+  Commands commands(STDIN_FILENO, output, {.checks_waiting = &checks_waiting});
   while (commands.serve_until_check(Commands::Clock::now() + 1h)) {
     for (; commands.checks_waiting() != 0; commands.check_answered()) {
       output.write(verdict_line(false, JsonObject().add("died_of_signal", signal)));
@@ -66,12 +69,15 @@ void speak_for_the_dead(const std::string& finding, int signal, const std::strin
 
 }  // namespace
 
-int supervise(const std::string& finding, const std::function<int()>& work) {
+int supervise(const std::string& finding, const std::function<int(std::atomic<unsigned>& checks_waiting)>& work) {
+  void* shared =
+      ::mmap(nullptr, sizeof(std::atomic<unsigned>), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   int errors[2];
-  if (::pipe2(errors, O_CLOEXEC) != 0) {
-    std::perror("make a pipe");
+  if (shared == MAP_FAILED || ::pipe2(errors, O_CLOEXEC) != 0) {
+    std::perror("make what is shared with a child process");
     return 1;
   }
+  auto& checks_waiting = *new (shared) std::atomic<unsigned>(0);
   const pid_t supervisor = ::getpid();
   const pid_t child = ::fork();
   if (child < 0) {
@@ -84,7 +90,7 @@ int supervise(const std::string& finding, const std::function<int()>& work) {
     ::dup2(errors[1], STDERR_FILENO);
     ::close(errors[0]);
     ::close(errors[1]);
-    std::exit(work());
+    std::exit(work(checks_waiting));
   }
   ::close(errors[1]);
   const std::string last_words = relay_errors(errors[0]);
@@ -97,7 +103,7 @@ int supervise(const std::string& finding, const std::function<int()>& work) {
     ::raise(signal);
     return 1;
   }
-  speak_for_the_dead(finding, signal, last_words);
+  speak_for_the_dead(finding, signal, last_words, checks_waiting);
   return 1;
 }
 

@@ -174,7 +174,7 @@ TEST(Memory, ThatIsGivenBackComesAsZerosAgain) {
 // A process of its own, as supervise() forks and the streams are the process's.
 class Supervised : public Commanded {
  protected:
-  void supervise_work(const std::function<int()>& work) {
+  void supervise_work(const std::function<int(std::atomic<unsigned>&)>& work) {
     pid = ::fork();
     if (pid != 0) return;
     ::dup2(in[0], STDIN_FILENO);
@@ -193,20 +193,21 @@ class Supervised : public Commanded {
 };
 
 TEST_F(Supervised, TheWorksExitStatusIsThePrograms) {
-  supervise_work([] { return 7; });
+  supervise_work([](std::atomic<unsigned>&) { return 7; });
   EXPECT_EQ(WEXITSTATUS(wait_status()), 7);
 }
 
 TEST_F(Supervised, ADeathByItsOwnFaultIsAFindingAndChecksFailFromThenOn) {
-  supervise_work([] {
+  supervise_work([](std::atomic<unsigned>& checks_waiting) {
+    ++checks_waiting;  // It dies while it is being checked.
     ::signal(SIGABRT, SIG_DFL);
     std::fputs("malloc(): corrupted top size\n", stderr);
     std::abort();
     return 0;
   });
   std::string text;
-  while (text.find("last_words") == std::string::npos) text += said();
-  const auto finding = nlohmann::json::parse(text);
+  while (text.find("verdict") == std::string::npos) text += said();
+  const auto finding = nlohmann::json::parse(text.substr(0, text.find("\n{\"type\":\"verdict")));
   EXPECT_EQ(finding["id"], "heap-corruption");
   EXPECT_EQ(finding["evidence"]["signal"], SIGABRT);
   EXPECT_THAT(finding["evidence"]["last_words"].get<std::string>(), HasSubstr("corrupted top size"));
@@ -219,7 +220,7 @@ TEST_F(Supervised, ADeathByItsOwnFaultIsAFindingAndChecksFailFromThenOn) {
 }
 
 TEST_F(Supervised, AKillFromOutsideIsNoFinding) {
-  supervise_work([] { return ::raise(SIGKILL); });
+  supervise_work([](std::atomic<unsigned>&) { return ::raise(SIGKILL); });
   const int status = wait_status();
   EXPECT_TRUE(WIFSIGNALED(status));
   EXPECT_EQ(WTERMSIG(status), SIGKILL);
