@@ -30,23 +30,23 @@ std::size_t open_descriptors() {
 class HandoffSocket : public testing::Test {
  protected:
   void SetUp() override {
-    int ends[2];
-    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-    vmm_.reset(ends[0]);
-    server_.reset(ends[1]);
+    connect(SOCK_STREAM);
     descriptor_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     ASSERT_TRUE(descriptor_);
     ASSERT_TRUE(stop_.open());
   }
+
+  /// Makes each message one read of its own, as on a stream whose sender takes its time. Other messages may be glued
+  /// together, depending on who is faster.
+  void keep_messages_apart() { connect(SOCK_SEQPACKET); }
 
   // What the VMM does.
   void send(std::string_view text, std::size_t descriptors = 0) {
     ASSERT_EQ(send_some(text, descriptors), static_cast<ssize_t>(text.size())) << std::strerror(errno);
   }
   void close_vmm() { vmm_.reset(); }
-  /// Sends, and returns once the server has taken it: what is sent next is another message to it.
-  void send_and_await_taken(std::string_view text, std::size_t descriptors = 0) {
-    send(text, descriptors);
+  /// Returns once the server has read everything that was sent.
+  void await_taken() {
     const TimePoint deadline = SteadyClock::now() + kFarTooLong;
     int unread = 1;
     while (unread > 0 && SteadyClock::now() < deadline) {
@@ -88,6 +88,12 @@ class HandoffSocket : public testing::Test {
   StopSignal stop_;
 
  private:
+  void connect(int type) {
+    int ends[2];
+    ASSERT_EQ(::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends), 0);
+    vmm_.reset(ends[0]);
+    server_.reset(ends[1]);
+  }
   ssize_t send_some(std::string_view text, std::size_t descriptors) {
     std::string bytes(text);
     iovec part = {bytes.data(), bytes.size()};
@@ -136,24 +142,32 @@ TEST_F(HandoffSocket, MayBeLongerThanOneRead) {
 }
 
 TEST_F(HandoffSocket, MayComeByteByByteAfterItsDescriptor) {
-  std::future<Result<Handoff>> handoff = start_receiving();
-  send_and_await_taken(kMessage.substr(0, 1), 1);
-  for (std::size_t i = 1; i + 1 < kMessage.size(); ++i) send_and_await_taken(kMessage.substr(i, 1));
-  send(kMessage.substr(kMessage.size() - 1));
-  expect_handed_off(handoff.get());
+  keep_messages_apart();
+  send(kMessage.substr(0, 1), 1);
+  for (std::size_t i = 1; i < kMessage.size(); ++i) send(kMessage.substr(i, 1));
+  expect_handed_off(receive());
 }
 
 TEST_F(HandoffSocket, ItsDescriptorMayComeWithTheLastByte) {
-  std::future<Result<Handoff>> handoff = start_receiving();
-  send_and_await_taken(kMessage.substr(0, kMessage.size() - 1));
+  keep_messages_apart();
+  send(kMessage.substr(0, kMessage.size() - 1));
   send(kMessage.substr(kMessage.size() - 1), 1);
-  expect_handed_off(handoff.get());
+  expect_handed_off(receive());
 }
 
 TEST_F(HandoffSocket, MayComeOnceWithoutItsDescriptorAndThenWithIt) {
-  std::future<Result<Handoff>> handoff = start_receiving();
-  send_and_await_taken(kMessage);
+  keep_messages_apart();
+  send(kMessage);
   send(kMessage, 1);
+  expect_handed_off(receive());
+}
+
+TEST_F(HandoffSocket, ItsSenderMayBeSlow) {
+  std::future<Result<Handoff>> handoff = start_receiving();
+  for (std::size_t at = 0; at < kMessage.size(); at += 10) {
+    send(kMessage.substr(at, 10), at == 0 ? 1 : 0);
+    await_taken();
+  }
   expect_handed_off(handoff.get());
 }
 
@@ -177,17 +191,17 @@ TEST_F(HandoffSocket, BracketsInsideStringsAreNoBrackets) {
 }
 
 TEST_F(HandoffSocket, AFewMessagesWithoutADescriptorAreTolerated) {
-  std::future<Result<Handoff>> handoff = start_receiving();
-  for (int i = 0; i < kMaxMessagesWithoutDescriptor; ++i) send_and_await_taken(kMessage);
+  keep_messages_apart();
+  for (int i = 0; i < kMaxMessagesWithoutDescriptor; ++i) send(kMessage);
   send(kMessage, 1);
-  expect_handed_off(handoff.get());
+  expect_handed_off(receive());
 }
 
 TEST_F(HandoffSocket, OneMoreWithoutADescriptorIsTooMany) {
-  std::future<Result<Handoff>> handoff = start_receiving();
-  for (int i = 0; i < kMaxMessagesWithoutDescriptor; ++i) send_and_await_taken(kMessage);
-  send(kMessage);
-  expect_refused(handoff.get(), ErrorKind::kInvalid, "6 messages without a descriptor");
+  keep_messages_apart();
+  for (int i = 0; i <= kMaxMessagesWithoutDescriptor; ++i) send(kMessage);
+  send(kMessage, 1);
+  expect_refused(receive(), ErrorKind::kInvalid, "6 messages without a descriptor");
 }
 
 TEST_F(HandoffSocket, TwoDescriptorsAreRefusedAndClosed) {
@@ -199,6 +213,7 @@ TEST_F(HandoffSocket, TwoDescriptorsAreRefusedAndClosed) {
 
 TEST_F(HandoffSocket, ASecondDescriptorLaterIsRefusedAndClosed) {
   const std::size_t before = open_descriptors();
+  keep_messages_apart();
   send(kMessage.substr(0, 10), 1);
   send(kMessage.substr(10), 1);
   expect_refused(receive(), ErrorKind::kInvalid, "2 descriptors, one was expected");
@@ -291,7 +306,8 @@ TEST_F(HandoffSocket, StopBeforehandCancels) {
 
 TEST_F(HandoffSocket, StopCancelsWhoeverWaits) {
   std::future<Result<Handoff>> handoff = start_receiving();
-  send_and_await_taken(kMessage.substr(0, 20), 1);
+  send(kMessage.substr(0, 20), 1);
+  await_taken();
   stop_.set();
   expect_refused(handoff.get(), ErrorKind::kCancelled, "cancelled");
 }

@@ -1,6 +1,7 @@
 #include "lib/uffd/histogram.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -60,6 +61,13 @@ TEST(Histogram, NeverReportsLessNorMoreThanOne32ndAbove) {
   }
 }
 
+TEST(Histogram, TheUpperEndOfABucketIsReportedAsItself) {
+  for (unsigned bit = 6; bit < 63; ++bit) {
+    const nanoseconds end((std::int64_t{1} << bit) - 1);
+    EXPECT_EQ(as_recorded(end), end);
+  }
+}
+
 TEST(Histogram, HoldsTheLongestDurationThereIs) {
   EXPECT_EQ(as_recorded(kLongest), kLongest);
   Histogram histogram;
@@ -94,6 +102,13 @@ TEST(Histogram, QuantilesAreThoseOfTheSortedValues) {
   }
 }
 
+TEST(Histogram, AQuantileBetweenTwoValuesIsTheLaterOne) {
+  Histogram histogram;
+  for (const int ns : {10, 20, 30}) histogram.record(nanoseconds(ns));
+  EXPECT_EQ(histogram.quantile(0.5), nanoseconds(20));
+  EXPECT_EQ(histogram.quantile(0.67), nanoseconds(30));
+}
+
 TEST(Histogram, SummaryHasMedianTailAndMaximum) {
   Histogram histogram;
   for (int ms = 1; ms <= 1000; ++ms) histogram.record(milliseconds(ms));
@@ -118,6 +133,32 @@ TEST(Histogram, LosesNothingThatThreadsRecordAtOnce) {
   EXPECT_EQ(histogram.count(), static_cast<std::uint64_t>(kThreads) * kValues);
   EXPECT_EQ(histogram.summary().max, nanoseconds(kThreads * kValues - 1));
   EXPECT_TRUE(is_close_above(histogram.quantile(0.5), nanoseconds(kThreads * kValues / 2 - 1)));
+}
+
+TEST(Histogram, OfTwoThatRecordAtOnceTheLongerIsTheMaximum) {
+  constexpr int kRounds = 100'000;
+  Histogram histogram;
+  std::atomic<int> begun = 0;
+  std::atomic<int> done = 0;
+  const auto await = [](const std::atomic<int>& count, int round) {
+    while (count < round) std::this_thread::yield();
+  };
+  std::thread other([&] {
+    for (int round = 1; round <= kRounds; ++round) {
+      await(begun, round);
+      histogram.record(nanoseconds(2 * round));
+      done = round;
+    }
+  });
+  int lost = 0;
+  for (int round = 1; round <= kRounds; ++round) {
+    begun = round;
+    histogram.record(nanoseconds(2 * round + 1));
+    await(done, round);
+    if (histogram.summary().max != nanoseconds(2 * round + 1)) ++lost;
+  }
+  other.join();
+  EXPECT_EQ(lost, 0);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "lib/uffd/working_set.h"
 
+#include <barrier>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -106,12 +107,14 @@ TEST(WorkingSet, LeavesOutWhatAFileHasNoRightToForesee) {
 
 TEST(WorkingSet, LosesNothingThatThreadsTouchAtOnce) {
   constexpr ByteCount kThreads = 4;
-  constexpr ByteCount kEach = 1000;
+  constexpr ByteCount kEach = 50'000;
   constexpr ByteCount kSize = kThreads * kEach * kPageSize;
   WorkingSet set(kSize, {});
+  std::barrier together(kThreads);
   std::vector<std::thread> threads;
   for (ByteCount thread = 0; thread < kThreads; ++thread) {
-    threads.emplace_back([&set, thread] {
+    threads.emplace_back([&set, &together, thread] {
+      together.arrive_and_wait();
       for (ByteCount i = 0; i < kEach; ++i) set.touched((i * kThreads + thread) * kPageSize, kPageSize);
     });
   }
