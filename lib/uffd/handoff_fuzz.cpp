@@ -1,6 +1,6 @@
 // Fuzzes the hand-off. The input's first byte says where the rest is cut into two messages; the descriptor comes with the
 // second. Whatever is sent, the answer comes at once; what is accepted must be written and read back as it is, and
-// regions that check out must lead each byte of the memory file to one address and back.
+// regions that check out must be whole pages and lead each byte of the memory file to one address and back.
 #include <cstdlib>
 #include <string_view>
 
@@ -28,6 +28,8 @@ void check_accepted(const std::vector<Region>& regions) {
   ByteCount end = 0;
   for (const Place& place : map.places_of_extent({0, size})) {
     require(place.offset == end);
+    require(place.page_size == 4_KiB || place.page_size == 2_MiB);
+    require(place.address % place.page_size == 0 && place.length % place.page_size == 0);
     end += place.length;
     for (const ByteCount at : {ByteCount{0}, place.length - 1}) {
       const auto page = map.page_at(place.address + at);
