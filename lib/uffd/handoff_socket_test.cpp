@@ -9,7 +9,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/uffd/handoff.h"
 #include "lib/uffd/stop_signal.h"
