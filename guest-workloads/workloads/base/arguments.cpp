@@ -15,7 +15,7 @@ struct Unit {
 };
 // From the smallest on: the last that divides a number without rest is the one it is shown in.
 constexpr Unit kSizes[] = {{"KiB", 1ULL << 10}, {"MiB", 1ULL << 20}, {"GiB", 1ULL << 30}};
-constexpr Unit kTimes[] = {{"", 1}, {"ms", 1}, {"s", 1000}, {"m", 60'000}};
+constexpr Unit kTimes[] = {{"", 1}, {"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}};
 constexpr Unit kNumbers[] = {{"", 1}};
 
 /// A whole number and one of the units; nothing when it is anything else or does not fit.
@@ -109,7 +109,7 @@ std::string Arguments::usage() const {
          "\n"
          "Commands on standard input, one per line: check, quiesce, resume, stop. The end of the input is a stop.\n"
          "JSON lines on standard output: ready, beat, finding, verdict, quiesced, resumed.\n"
-         "Sizes: 4KiB, 150MiB, 1GiB. Times: 500ms, 3s, 1m; a plain number is milliseconds.\n";
+         "Sizes: 4KiB, 150MiB, 1GiB. Times: 500ms, 3s, 1m, 1h; a plain number is milliseconds.\n";
 }
 
 std::optional<int> Arguments::read(int argc, char** argv) const {

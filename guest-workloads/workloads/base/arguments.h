@@ -7,7 +7,7 @@
 //   if (const auto status = arguments.read(argc, argv)) return *status;      // --help, or a wrong argument
 //
 // The value that a variable has when it is declared is the default that --help names. Variables must outlive it.
-// Sizes are 4KiB, 150MiB, 1GiB; times 500ms, 3s, 1m, or plain milliseconds.
+// Sizes are 4KiB, 150MiB, 1GiB; times 500ms, 3s, 1m, 1h, or plain milliseconds.
 #pragma once
 
 #include <chrono>

@@ -12,6 +12,7 @@
 #include "guest-workloads/workloads/base/json_line.h"
 #include "guest-workloads/workloads/base/memory_map.h"
 #include "guest-workloads/workloads/base/pace.h"
+#include "guest-workloads/workloads/base/safe_point.h"
 #include "guest-workloads/workloads/base/supervisor.h"
 
 namespace snaphammer::workload {
@@ -44,6 +45,15 @@ TEST_F(Declared, ValuesAreSet) {
   EXPECT_EQ(where, "/run");
 }
 
+TEST_F(Declared, TimesAreReadAsScenariosPrintThem) {
+  EXPECT_EQ(arguments.parse({"--hold", "1h"}), "");
+  EXPECT_EQ(hold, 60min);
+  EXPECT_EQ(arguments.parse({"--hold", "1500ms"}), "");
+  EXPECT_EQ(hold, 1500ms);
+  EXPECT_EQ(arguments.parse({"--hold", "20"}), "");
+  EXPECT_EQ(hold, 20ms);
+}
+
 TEST_F(Declared, WhatIsNotGivenKeepsItsDefault) {
   EXPECT_EQ(arguments.parse({}), "");
   EXPECT_EQ(memory, 64U << 20);
@@ -56,7 +66,7 @@ TEST_F(Declared, WhatIsWrongIsSaidWithWhatWasExpected) {
   EXPECT_THAT(arguments.parse({"--memory", "99999999999999GiB"}), HasSubstr("expected a size"));
   EXPECT_EQ(arguments.parse({"--threads", "0"}), "--threads 0: expected a number from 1 to 8");
   EXPECT_THAT(arguments.parse({"--threads", "2x"}), HasSubstr("expected a number"));
-  EXPECT_THAT(arguments.parse({"--hold", "1h"}), HasSubstr("expected a time"));
+  EXPECT_THAT(arguments.parse({"--hold", "1d"}), HasSubstr("expected a time"));
   EXPECT_EQ(arguments.parse({"--hold"}), "--hold: a value is missing");
   EXPECT_EQ(arguments.parse({"--colour", "red"}), "--colour: no such option");
 }
@@ -169,6 +179,39 @@ TEST(Memory, ThatIsGivenBackComesAsZerosAgain) {
   memory.words()[5000] = 7;
   give_back(memory.data(), memory.bytes());
   EXPECT_EQ(memory.words()[5000], 0U);
+}
+
+TEST(SafePoint, HoldsAllThreadsAndLetsThemGo) {
+  SafePoint safe_point(3);
+  std::atomic<std::uint64_t> steps = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; ++i) {
+    threads.emplace_back([&] {
+      while (safe_point.pass(10us)) ++steps;
+    });
+  }
+  for (int round = 0; round < 100; ++round) {
+    safe_point.close();
+    const std::uint64_t held = steps;
+    ::usleep(500);  // Many rests of the threads.
+    EXPECT_EQ(steps, held);
+    safe_point.open();
+    while (steps == held) std::this_thread::yield();
+  }
+  safe_point.close();
+  safe_point.end();
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST(SafePoint, ARestEndsWhenItIsClosed) {
+  SafePoint safe_point(1);
+  std::thread thread([&] {
+    while (safe_point.pass(1h)) {
+    }
+  });
+  safe_point.close();
+  safe_point.end();
+  thread.join();
 }
 
 // A process of its own, as supervise() forks and the streams are the process's.

@@ -1,5 +1,6 @@
 #include <chrono>
 #include <cstring>
+#include <latch>
 #include <map>
 #include <set>
 #include <thread>
@@ -10,10 +11,11 @@
 #include "guest-workloads/workloads/base/keyed_words.h"
 #include "guest-workloads/workloads/base/testing/program.h"
 #include "guest-workloads/workloads/cpp-heap/block.h"
+#include "guest-workloads/workloads/cpp-heap/glibc_heap.h"
 #include "guest-workloads/workloads/cpp-heap/own_heap.h"
 #include "guest-workloads/workloads/cpp-heap/page_heap.h"
-#include "guest-workloads/workloads/cpp-heap/safe_point.h"
 #include "guest-workloads/workloads/cpp-heap/summary_tree.h"
+#include "guest-workloads/workloads/cpp-heap/worker.h"
 
 namespace snaphammer::cpp_heap {
 namespace {
@@ -108,6 +110,18 @@ TEST_F(Blocks, OneByteOfAZeroedBlockIsFound) {
   ASSERT_TRUE(examine_zeroed(zeroed));
   EXPECT_EQ(examine_zeroed(zeroed)->offset, 77U);
   EXPECT_EQ(examine_zeroed(zeroed)->expected[0], 0);
+}
+
+TEST_F(Blocks, DamageIsToldOnce) {
+  Findings findings;
+  GlibcHeap heap;
+  const LiveBlock live{&heap, block(9, 40)};
+  fill(live.block);
+  byte(live.block, 50) ^= 1;
+  verify(live, findings);
+  EXPECT_EQ(findings.corruptions(), 1U);
+  verify(live, findings);
+  EXPECT_EQ(findings.corruptions(), 1U);
 }
 
 // ---- the tree of summaries, against a flat model
@@ -313,67 +327,26 @@ TEST_F(Own, SummariesThatPromiseTooMuchAreAFindingAndRepaired) {
   EXPECT_NE(heap.allocate(10 * kPageBytes, false), nullptr);
 }
 
+// Few sizes, so that they meet.
 TEST_F(Own, SeveralThreadsFreeEachOthersBlocks) {
-  std::mutex mutex;
-  std::vector<void*> shared;
+  constexpr std::size_t kThreads = 4;
+  std::array<std::array<std::atomic<void*>, 64>, 2> shared{};
+  std::latch all_there(kThreads);
   std::vector<std::thread> threads;
-  for (std::uint64_t number = 0; number < 4; ++number) {
+  for (std::uint64_t number = 0; number < kThreads; ++number) {
     threads.emplace_back([&, number] {
       workload::Choice choice(number);
-      for (int i = 0; i < 5'000; ++i) {
-        void* given = heap.allocate(32 + choice.below(9'000), choice.below(2) == 0);
-        void* taken = nullptr;
-        {
-          const std::lock_guard lock(mutex);
-          if (given != nullptr) shared.push_back(given);
-          if (shared.size() > 100) {
-            std::swap(shared[choice.below(shared.size())], shared.back());
-            taken = shared.back();
-            shared.pop_back();
-          }
-        }
-        if (taken != nullptr) heap.release(taken);
+      all_there.arrive_and_wait();
+      for (int i = 0; i < 30'000; ++i) {
+        const std::size_t size = choice.below(2);
+        void* given = heap.allocate(size == 0 ? 64 : 3'000, choice.below(2) == 0);
+        if (void* taken = shared[size][choice.below(64)].exchange(given)) heap.release(taken);
         if (i % 1'000 == 0) heap.trim();
       }
     });
   }
   for (std::thread& thread : threads) thread.join();
   expect_sound();
-}
-
-// ---- threads at rest
-
-TEST(SafePoint, HoldsAllThreadsAndLetsThemGo) {
-  SafePoint safe_point(3);
-  std::atomic<std::uint64_t> steps = 0;
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 3; ++i) {
-    threads.emplace_back([&] {
-      while (safe_point.pass(10us)) ++steps;
-    });
-  }
-  for (int round = 0; round < 100; ++round) {
-    safe_point.close();
-    const std::uint64_t held = steps;
-    std::this_thread::yield();
-    EXPECT_EQ(steps, held);
-    safe_point.open();
-    while (steps == held) std::this_thread::yield();
-  }
-  safe_point.close();
-  safe_point.end();
-  for (std::thread& thread : threads) thread.join();
-}
-
-TEST(SafePoint, ARestEndsWhenItIsClosed) {
-  SafePoint safe_point(1);
-  std::thread thread([&] {
-    while (safe_point.pass(1h)) {
-    }
-  });
-  safe_point.close();
-  safe_point.end();
-  thread.join();
 }
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -519,7 +492,9 @@ TEST_F(Program, WhenGlibcAbortsItIsHeapCorruptionAndChecksGoOn) {
 TEST_F(Program, QuiescedItDoesNothingUntilResumed) {
   start();
   quiesce();
+  const auto before = cpu_time(worker);
   EXPECT_TRUE(is_silent_for(300));
+  EXPECT_LT(cpu_time(worker) - before, 30ms) << "it went on working";
   const auto first = check();
   EXPECT_EQ(first["allocated"], check()["allocated"]) << "it went on working";
   send("resume");
@@ -531,17 +506,10 @@ TEST_F(Program, QuiescedItDoesNothingUntilResumed) {
 TEST_F(Program, TakesNoMoreCpuThanItsShare) {
   ProgramTest::start(CPP_HEAP_PROGRAM, {"--resident", "4MiB", "--cpu", "20"});
   worker = next("ready")["pid"];
-  const auto used = [this] {
-    clockid_t clock;
-    timespec time{};
-    ::clock_getcpuclockid(worker, &clock);
-    ::clock_gettime(clock, &time);
-    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-  };
-  const auto before = used();
+  const auto before = cpu_time(worker);
   const auto start = std::chrono::steady_clock::now();
   for (int i = 0; i < 3; ++i) next("beat");
-  EXPECT_LT(used() - before, (std::chrono::steady_clock::now() - start) / 2);
+  EXPECT_LT(cpu_time(worker) - before, (std::chrono::steady_clock::now() - start) / 2);
 }
 
 TEST_F(Program, TheEndOfItsInputEndsIt) {

@@ -16,6 +16,7 @@ using workload::JsonObject;
 constexpr std::size_t kAnchorBytes = 8 << 10;  // Two pages or three; and no small block, also for glibc.
 constexpr std::uint32_t kAnchorIndex = 0xffffff00;
 constexpr auto kTick = 500ms;
+constexpr const char* kPhaseNames[] = {"in", "out", "rest"};
 
 }  // namespace
 
@@ -46,8 +47,8 @@ bool HeapWork::run() {
   for (const auto& worker : workers_) worker->start();
   if (!grow_to_full()) return true;
   say_ready();
-  breath_ends_ = Clock::now() + options_.breath;
-  while (commands_.serve_until_check(std::min(Clock::now() + kTick, breath_ends_))) {
+  phase_ends_ = Clock::now() + options_.breath;
+  while (commands_.serve_until_check(std::min(Clock::now() + kTick, phase_ends_))) {
     while (commands_.checks_waiting() != 0) answer_check();
     breathe();
     findings_.write_to(output_);
@@ -65,12 +66,23 @@ bool HeapWork::grow_to_full() {
 }
 
 void HeapWork::breathe() {
-  if (Clock::now() < breath_ends_) return;
-  breath_ends_ = Clock::now() + options_.breath;
-  if (!in_) ++breaths_;
-  in_ = !in_;
-  aim(in_ ? options_.resident : options_.resident / 4);
-  if (in_) trim();  // It has breathed out: much is free now.
+  if (Clock::now() < phase_ends_) return;
+  phase_ends_ = Clock::now() + options_.breath;
+  switch (phase_) {
+    case Phase::kIn:
+      phase_ = Phase::kOut;
+      aim(options_.resident * options_.keep / 100);
+      break;
+    case Phase::kOut:
+      phase_ = Phase::kRest;
+      trim();
+      break;
+    case Phase::kRest:
+      phase_ = Phase::kIn;
+      ++breaths_;
+      aim(options_.resident);
+      break;
+  }
 }
 
 void HeapWork::aim(std::size_t bytes) {
@@ -184,7 +196,8 @@ void HeapWork::say_ready() {
 }
 
 void HeapWork::beat() {
-  output_.write(JsonObject("beat").add("phase", in_ ? "in" : "out").add_all(counters()).line());
+  output_.write(
+      JsonObject("beat").add("phase", kPhaseNames[static_cast<std::size_t>(phase_)]).add_all(counters()).line());
   output_.flush();
 }
 

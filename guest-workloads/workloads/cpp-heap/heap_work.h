@@ -32,9 +32,14 @@ class HeapWork {
 
  private:
   using Clock = workload::Commands::Clock;
+  enum class Phase {
+    kIn,    ///< Growing, and then full.
+    kOut,   ///< Shrinking.
+    kRest,  ///< Small; free memory is the kernel's, and stays there long enough to go on to the host.
+  };
 
   bool grow_to_full();
-  /// Starts a breath in, or out, when the last one is over.
+  /// Starts the next phase when the last one is over.
   void breathe();
   void aim(std::size_t bytes);
   void trim();
@@ -58,15 +63,15 @@ class HeapWork {
   OwnHeap own_heap_;
   GlibcHeap glibc_heap_;
   Worker::Heaps heaps_;
-  SafePoint safe_point_;
+  workload::SafePoint safe_point_;
   Exchange exchange_;
   std::vector<std::unique_ptr<Worker>> workers_;
   /// One block of each heap that lives from check to check: at a known address, which `ready` tells.
   std::array<LiveBlock, 2> anchors_;
   std::uint64_t checks_ = 0;
   std::uint64_t breaths_ = 0;
-  bool in_ = true;
-  Clock::time_point breath_ends_;
+  Phase phase_ = Phase::kIn;
+  Clock::time_point phase_ends_;
 };
 
 }  // namespace snaphammer::cpp_heap

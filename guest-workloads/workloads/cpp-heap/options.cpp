@@ -13,7 +13,8 @@ workload::Arguments arguments_for(Options& options) {
   arguments.size("resident", options.resident, "memory in live blocks", {.low = 1 << 20, .high = 4ULL << 30});
   arguments.number("threads", options.threads, "that allocate", {.low = 1, .high = 64});
   arguments.number("seed", options.seed, "of sizes, order and bytes");
-  arguments.time("breath", options.breath, "how long the heap grows, and how long it shrinks", {.low = 10});
+  arguments.time("breath", options.breath, "how long the heap grows, then shrinks, then stays small", {.low = 10});
+  arguments.number("keep", options.keep, "percent of the memory that it shrinks to", {.high = 100});
   arguments.number("cpu", options.cpu, "percent of one CPU that it takes at most", {.low = 1, .high = 100});
   return arguments;
 }

@@ -17,7 +17,17 @@ std::optional<LiveBlock> Exchange::swap(LiveBlock given) {
   const std::lock_guard lock(mutex_);
   blocks_.push_back(given);
   if (blocks_.size() <= kKept) return std::nullopt;
-  // The oldest, so that it is one that another thread has left.
+  return take_first();
+}
+
+std::optional<LiveBlock> Exchange::take() {
+  const std::lock_guard lock(mutex_);
+  if (blocks_.empty()) return std::nullopt;
+  return take_first();
+}
+
+// Not the last, which the thread that takes it may have left itself.
+LiveBlock Exchange::take_first() {
   const LiveBlock taken = blocks_.front();
   blocks_.front() = blocks_.back();
   blocks_.pop_back();
@@ -46,7 +56,7 @@ std::optional<LiveBlock> allocate(Heap& heap, std::size_t bytes, bool zeroed, co
   return live;
 }
 
-Worker::Worker(std::uint32_t number, const Options& options, const Heaps& heaps, SafePoint& safe_point,
+Worker::Worker(std::uint32_t number, const Options& options, const Heaps& heaps, workload::SafePoint& safe_point,
                Exchange& exchange, Findings& findings)
     : number_(number),
       options_(options),
@@ -77,6 +87,9 @@ void Worker::run() {
 // More of what brings it nearer to its target, and a little of everything else.
 void Worker::step() {
   const bool below = live_bytes_ < target_;
+  if (!below) {
+    if (const auto left = exchange_.take()) put_in(*left);  // Else a few blocks would keep many free pages apart.
+  }
   const std::uint64_t choice = choice_.below(16);
   if (blocks_.empty()) {
     if (below) grow();

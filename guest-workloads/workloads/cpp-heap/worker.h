@@ -16,10 +16,10 @@
 #include <vector>
 
 #include "guest-workloads/workloads/base/keyed_words.h"
+#include "guest-workloads/workloads/base/safe_point.h"
 #include "guest-workloads/workloads/cpp-heap/findings.h"
 #include "guest-workloads/workloads/cpp-heap/heap.h"
 #include "guest-workloads/workloads/cpp-heap/options.h"
-#include "guest-workloads/workloads/cpp-heap/safe_point.h"
 
 namespace snaphammer::cpp_heap {
 
@@ -34,9 +34,13 @@ class Exchange {
  public:
   /// Leaves a block and takes another, when there are enough.
   std::optional<LiveBlock> swap(LiveBlock given);
+  /// Takes one, when there is any.
+  std::optional<LiveBlock> take();
   const std::vector<LiveBlock>& blocks() const { return blocks_; }
 
  private:
+  LiveBlock take_first();
+
   static constexpr std::size_t kKept = 64;
   std::mutex mutex_;
   std::vector<LiveBlock> blocks_;
@@ -62,8 +66,8 @@ class Worker {
  public:
   using Heaps = std::array<Heap*, 2>;
 
-  Worker(std::uint32_t number, const Options& options, const Heaps& heaps, SafePoint& safe_point, Exchange& exchange,
-         Findings& findings);
+  Worker(std::uint32_t number, const Options& options, const Heaps& heaps, workload::SafePoint& safe_point,
+         Exchange& exchange, Findings& findings);
   ~Worker() { join(); }
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -93,7 +97,7 @@ class Worker {
   const std::uint32_t number_;
   const Options& options_;
   const Heaps heaps_;
-  SafePoint& safe_point_;
+  workload::SafePoint& safe_point_;
   Exchange& exchange_;
   Findings& findings_;
   workload::Choice choice_;

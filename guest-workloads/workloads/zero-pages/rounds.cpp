@@ -89,6 +89,9 @@ bool Rounds::answer_check() {
     output_.write(verdict_line(counters_, static_cast<std::uint64_t>(age.count())));
     output_.flush();
     commands_.check_answered();
+    // From one check to the next there is memory that was wiped while it was in use.
+    std::uint64_t not_counted = 0;
+    if (!sweep(&Sweep::wipe, not_counted)) return false;
     fresh_rounds_since_check_ = 0;
   }
   return true;

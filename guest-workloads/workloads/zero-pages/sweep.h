@@ -1,15 +1,18 @@
-// The two passes over memory: fresh() takes pages, checks that they are zero and fills them; verify() checks that
-// they still hold what was written. What is wrong goes to a sink, page by page.
+// The passes over memory: fresh() takes pages, checks that they are zero and fills them; verify() checks that they still
+// hold what was written; wipe() writes zeros to some, which verify() then expects there: to a snapshot, memory that became
+// zero while it was in use. What is wrong goes to a sink, page by page.
 //
 //   Sweep sweep(memory, seed, sink);
 //   sweep.fresh(round, first, count);
 //   sweep.verify(round, first, count);
+//   sweep.wipe(round, first, count);
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "guest-workloads/workloads/zero-pages/pattern.h"
 
@@ -46,12 +49,16 @@ class Sweep {
  public:
   /// `memory` is page-aligned whole pages. The sink must outlive the sweep.
   Sweep(std::span<std::uint64_t> memory, std::uint64_t seed, FindingSink& sink)
-      : memory_(memory), seed_(seed), sink_(sink) {}
+      : memory_(memory), seed_(seed), sink_(sink), wiped_(memory.size() / kPageWords) {}
 
   std::size_t pages() const { return memory_.size() / kPageWords; }
 
   void fresh(std::uint32_t round, std::size_t first, std::size_t count);
   void verify(std::uint32_t round, std::size_t first, std::size_t count);
+  /// One page in kWipedEvery, not the same ones in each round; until fresh() fills them again.
+  void wipe(std::uint32_t round, std::size_t first, std::size_t count);
+
+  static constexpr std::size_t kWipedEvery = 4;
 
  private:
   Page page(std::size_t index) const { return Page(memory_.data() + index * kPageWords, kPageWords); }
@@ -60,6 +67,7 @@ class Sweep {
   std::span<std::uint64_t> memory_;
   std::uint64_t seed_;
   FindingSink& sink_;
+  std::vector<bool> wiped_;  // By page.
 };
 
 }  // namespace snaphammer::zero_pages

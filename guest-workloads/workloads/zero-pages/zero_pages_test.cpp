@@ -123,6 +123,37 @@ TEST_F(SweepTest, OneLostWriteIsOneFindingHoweverOftenItIsVerified) {
   EXPECT_EQ(sink.findings.size(), 1U);
 }
 
+TEST_F(SweepTest, WipedPagesHoldZerosAndTheOthersTheirBytes) {
+  zero_all();
+  take_fresh(1);
+  sweep.wipe(1, 0, kPages);
+  verify(1);
+  EXPECT_TRUE(sink.findings.empty());
+  std::size_t wiped = 0;
+  for (std::size_t i = 0; i < kPages; ++i) wiped += memory[i * kPageWords] == 0 ? 1 : 0;
+  EXPECT_GT(wiped, 0u);
+  EXPECT_LT(wiped, kPages);
+}
+
+TEST_F(SweepTest, AWipedPageWhoseBytesComeBackIsALostWrite) {
+  zero_all();
+  take_fresh(1);
+  const std::vector<std::uint64_t> before(memory.get(), memory.get() + kPages * kPageWords);
+  sweep.wipe(1, 0, kPages);
+  const std::size_t brought_back = Sweep::kWipedEvery - 1;  // (page + round) is a multiple.
+  std::copy_n(before.begin() + brought_back * kPageWords, kPageWords, memory.get() + brought_back * kPageWords);
+  verify(1);
+  ASSERT_EQ(sink.findings.size(), 1u);
+  const PageFinding& found = sink.findings.front();
+  EXPECT_EQ(found.defect, Defect::kLostWrite);
+  EXPECT_EQ(found.page, brought_back);
+  EXPECT_EQ(found.expected[0], 0);
+  ASSERT_TRUE(found.written_by);
+  EXPECT_EQ(found.written_by->round, 1u);
+  verify(1);
+  EXPECT_EQ(sink.findings.size(), 1u);
+}
+
 TEST_F(SweepTest, EvidenceAtTheEndOfAPageStaysInsideIt) {
   zero_all();
   byte(kPages - 1, kPageBytes - 1) = 1;
@@ -200,7 +231,7 @@ TEST_F(Program, ACleanRunPassesAndReallyLooked) {
 }
 
 TEST_F(Program, AWrongOptionIsAUsageError) {
-  start({"--resident", "4MiB", "--hold", "1h"});
+  start({"--resident", "4MiB", "--hold", "1d"});
   EXPECT_EQ(wait_exit(), 2);
 }
 

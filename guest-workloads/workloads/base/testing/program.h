@@ -7,6 +7,7 @@
 //   EXPECT_EQ(next("verdict")["pass"], true);
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 namespace snaphammer::workload {
@@ -92,6 +94,14 @@ class ProgramTest : public testing::Test {
     ::waitpid(pid, &status, 0);
     pid = -1;
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+  /// What all threads of a process have used so far.
+  static std::chrono::nanoseconds cpu_time(pid_t process) {
+    clockid_t clock{};
+    timespec time{};
+    ::clock_getcpuclockid(process, &clock);
+    ::clock_gettime(clock, &time);
+    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
   }
   /// Reads or changes a process's memory behind its back.
   std::string peek(pid_t process, std::uint64_t address, std::size_t count) {

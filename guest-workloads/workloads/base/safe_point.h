@@ -12,7 +12,7 @@
 #include <condition_variable>
 #include <mutex>
 
-namespace snaphammer::cpp_heap {
+namespace snaphammer::workload {
 
 class SafePoint {
  public:
@@ -34,4 +34,4 @@ class SafePoint {
   bool ended_ = false;
 };
 
-}  // namespace snaphammer::cpp_heap
+}  // namespace snaphammer::workload

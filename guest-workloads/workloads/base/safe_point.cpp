@@ -1,6 +1,6 @@
-#include "guest-workloads/workloads/cpp-heap/safe_point.h"
+#include "guest-workloads/workloads/base/safe_point.h"
 
-namespace snaphammer::cpp_heap {
+namespace snaphammer::workload {
 
 bool SafePoint::pass(std::chrono::nanoseconds rest) {
   std::unique_lock lock(mutex_);
@@ -33,4 +33,4 @@ void SafePoint::end() {
   changed_.notify_all();
 }
 
-}  // namespace snaphammer::cpp_heap
+}  // namespace snaphammer::workload
