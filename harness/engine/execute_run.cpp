@@ -1,5 +1,7 @@
 #include "harness/engine/execute_run.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "harness/engine/run_context.h"
@@ -18,7 +20,10 @@ void conclude(report::RunResult& result, const Result<void>& steps, const Result
   }
   const Result<void>& failed = steps ? oracles : steps;
   if (failed) {
-    result.verdict = report::Verdict::kPass;
+    const auto idle = std::find_if(result.faults.begin(), result.faults.end(),
+                                   [](const report::FaultReport& fault) { return fault.acted == 0; });
+    result.verdict = idle == result.faults.end() ? report::Verdict::kPass : report::Verdict::kInconclusive;
+    if (idle != result.faults.end()) result.message = "fault " + idle->name + " was injected and never acted";
     return;
   }
   const Error& error = failed.error();
@@ -33,6 +38,7 @@ Async<report::RunResult> execute_run(scenario::RunPlan plan, RunPaths paths, Run
   const std::filesystem::path directory = std::filesystem::absolute(plan.source->file).parent_path();
   CO_SNAP_ASSIGN(vmm::VmConfig vm, vm_config(plan.scenario->vm, paths.installation.guest_image, directory));
   CO_SNAP_ASSIGN(sandbox::SandboxConfig config, sandbox_config(plan.scenario->runtime, std::move(vm)));
+  config.source_faults = std::make_shared<uffd::SourceFaults>(plan.seed);
   vmm::QemuBackend backend({.interposer = paths.installation.interposer});
   const asio::any_io_executor executor = co_await asio::this_coro::executor;
   RunContext run(executor, plan, paths, events, backend, std::move(config));
@@ -45,7 +51,7 @@ Async<report::RunResult> execute_run(scenario::RunPlan plan, RunPaths paths, Run
   }
   Result<void> oracles;
   if (steps || steps.error().kind() != ErrorKind::kCancelled) oracles = co_await run.check_oracles();
-  static_cast<void>(co_await run.destroy());
+  co_await run.end();
   if (!steps && steps.error().kind() == ErrorKind::kCancelled) co_return steps.error();
 
   report::RunResult result = run.result();

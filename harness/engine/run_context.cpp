@@ -1,9 +1,11 @@
 #include "harness/engine/run_context.h"
 
 #include <algorithm>
+#include <fstream>
 
 #include <fmt/format.h>
 
+#include "harness/engine/page_evidence.h"
 #include "harness/engine/runtime_binding.h"
 #include "lib/base/log.h"
 #include "lib/sandbox/base_snapshots.h"
@@ -52,7 +54,8 @@ RunContext::RunContext(asio::any_io_executor executor, const scenario::RunPlan& 
       events_(events),
       backend_(backend),
       config_(config),
-      sandbox_(executor, backend, std::move(config), {.sockets = paths.runtime, .logs = paths.artifacts}),
+      sandbox_(executor, backend, std::move(config), {.sockets = paths.runtime, .logs = paths.artifacts}, this),
+      faults_(executor, *this),
       findings_(paths.artifacts / "findings.jsonl") {
   for (const oracles::MakeOracle make : oracles::oracle_makers()) oracles_.push_back(make());
   result_.id = plan.id;
@@ -141,7 +144,10 @@ Async<void> RunContext::restore(const std::string& id, RestoreStep step) {
   if (!from && from.error().kind() == ErrorKind::kCorrupt) co_return fail("snapshot-corrupt", from.error());
   CO_SNAP_TRY(from);
   end_restore();
-  restored_ = {.snapshot = from->manifest.id, .prefetch = step.prefetch.value_or(config_.uffd.prefetch)};
+  restored_ = {.snapshot = from->manifest.id,
+               .prefetch = step.prefetch.value_or(config_.uffd.prefetch),
+               .requested = SteadyClock::now(),
+               .phases = {}};
   sandbox_.set_prefetch(restored_->prefetch);
   result_.restores.push_back({.from = id, .to_healthy_ms = 0, .phases_ms = {}, .uffd = {}});
   origin_ = from->manifest.id;
@@ -171,17 +177,19 @@ Async<void> RunContext::await_healthy(Duration within) {
   report::RestoreReport& report = result_.restores.back();
   report.to_healthy_ms = snaphammer::to_ms(healthy->to_healthy);
   report.phases_ms = to_ms(healthy->phases);
+  restored_->phases = std::move(healthy->phases);
   co_return record_working_set();
 }
 
 // Where everything is prefetched the guest hardly asks for anything, and there is no order to record.
 Result<void> RunContext::record_working_set() {
-  if (restored_->prefetch == uffd::Prefetch::kAll) return {};
+  uffd::PageServer* const server = sandbox_.incarnation()->page_server();
+  if (server == nullptr || restored_->prefetch == uffd::Prefetch::kAll) return {};
   const bool kept = std::any_of(snapshots_.begin(), snapshots_.end(),
                                 [this](const auto& entry) { return entry.second == restored_->snapshot; });
   if (!kept) return {};  // A later one of its name has replaced it.
   std::vector<ByteCount> pages;
-  for (const uffd::Extent& extent : sandbox_.incarnation()->page_server()->working_set()) {
+  for (const uffd::Extent& extent : server->working_set()) {
     for (ByteCount page = extent.offset; page < extent.offset + extent.length; page += kPageSize) pages.push_back(page);
   }
   return store_->set_working_set(restored_->snapshot, pages);
@@ -194,12 +202,46 @@ Async<void> RunContext::destroy() {
   co_return Result<void>();
 }
 
+Awaitable<void> RunContext::end() {
+  co_await faults_.end();
+  static_cast<void>(co_await destroy());
+}
+
+Result<std::filesystem::path> RunContext::snapshot_directory(const std::optional<std::string>& name) const {
+  if (name && !snapshots_.contains(*name)) {
+    return Error(ErrorKind::kUnavailable, "there is no snapshot '" + *name + "' yet").advise("take it first");
+  }
+  if (!name && origin_.empty())
+    return Error(ErrorKind::kUnavailable, "there is no snapshot yet").advise("take one first");
+  return store_->directory() / (name ? snapshots_.at(*name) : origin_);
+}
+
 void RunContext::end_restore() {
   if (!restored_) return;
-  restored_.reset();
   sandbox::Incarnation* const incarnation = sandbox_.incarnation();
-  if (incarnation == nullptr || incarnation->page_server() == nullptr) return;
-  result_.restores.back().uffd = to_json(incarnation->page_server()->stats());
+  if (incarnation != nullptr && incarnation->page_server() != nullptr) {
+    result_.restores.back().uffd = to_json(incarnation->page_server()->stats());
+    write_restore_trace();
+  }
+  restored_.reset();
+}
+
+// Of the latest restore only: a campaign of many cycles would fill the disk.
+void RunContext::write_restore_trace() {
+  const uffd::PageServer& server = *sandbox_.incarnation()->page_server();
+  std::ofstream(paths_.artifacts / "restore-trace.json")
+      << trace_events(server.trace(), restored_->phases, restored_->requested).dump() << '\n';
+}
+
+void RunContext::report_workload_finding(const std::string& as, agent::Finding finding) {
+  const auto same = [&](const report::Finding& known) { return known.id == finding.id && known.oracle == as; };
+  const auto known = std::find_if(findings_.findings().begin(), findings_.findings().end(), same);
+  // Thousands may follow; those that are shown get their page's history.
+  const bool shown = known == findings_.findings().end() || known->count < FindingLog::kExamples;
+  if (shown && restored_ && sandbox_.incarnation() != nullptr) {
+    add_page_history(finding.evidence, *sandbox_.incarnation(), restored_->snapshot, restored_->requested);
+  }
+  report({.id = finding.id, .oracle = as, .message = finding.message, .evidence = std::move(finding.evidence)});
 }
 
 Async<void> RunContext::start_workload(const std::string& workload, const std::string& as,
@@ -229,9 +271,7 @@ Async<void> RunContext::stop_all() {
 }
 
 Async<void> RunContext::check_workload(const std::string& as) {
-  const auto on_finding = [this, &as](agent::Finding finding) {
-    report({.id = finding.id, .oracle = as, .message = finding.message, .evidence = std::move(finding.evidence)});
-  };
+  const auto on_finding = [this, &as](agent::Finding finding) { report_workload_finding(as, std::move(finding)); };
   auto checked = co_await sandbox_.check_workload(as, kCheckDeadline, on_finding);
   if (!checked) co_return fail("hang", checked.error());
   if (checked->died) {
@@ -254,12 +294,11 @@ Async<void> RunContext::check_oracles() {
 }
 
 Error RunContext::fail(std::string id, const Error& error, nlohmann::json evidence) {
-  const sandbox::Incarnation* const incarnation = sandbox_.incarnation();
-  if (incarnation != nullptr && incarnation->failure()) {
-    const sandbox::Failure& failure = *incarnation->failure();
+  if (sandbox_.failure()) {
+    const sandbox::Failure& failure = *sandbox_.failure();
     // A VMM that ended by itself is the environment's failure; what its guest said before is for the oracles.
     if (failure.kind == sandbox::Failure::Kind::kVmm) return Error(failure.error).as(ErrorKind::kUnfit);
-    if (failure.kind == sandbox::Failure::Kind::kPageServer) id = "handler-died";
+    if (failure.kind == sandbox::Failure::Kind::kHandler) id = "handler-died";
   }
   if (error.kind() == ErrorKind::kCancelled || error.kind() == ErrorKind::kInternal) return error;
   report({.id = std::move(id), .oracle = "runtime", .message = error.describe(), .evidence = std::move(evidence)});
@@ -269,6 +308,7 @@ Error RunContext::fail(std::string id, const Error& error, nlohmann::json eviden
 report::RunResult RunContext::result() const {
   report::RunResult result = result_;
   result.findings = findings_.findings();
+  result.faults = faults_.reports(started_);
   return result;
 }
 

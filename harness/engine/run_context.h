@@ -18,6 +18,7 @@
 #include "harness/engine/finding_log.h"
 #include "harness/engine/run_events.h"
 #include "harness/engine/run_paths.h"
+#include "harness/faults/fault_set.h"
 #include "harness/oracles/oracle.h"
 #include "harness/report/results.h"
 #include "harness/scenario/plan.h"
@@ -26,7 +27,7 @@
 
 namespace snaphammer::engine {
 
-class RunContext {
+class RunContext final : private sandbox::PhaseObserver {
  public:
   RunContext(asio::any_io_executor executor, const scenario::RunPlan& plan, const RunPaths& paths, RunEvents events,
              vmm::Backend& backend, sandbox::SandboxConfig config);
@@ -34,6 +35,7 @@ class RunContext {
   const scenario::RunPlan& plan() const { return plan_; }
   const RunPaths& paths() const { return paths_; }
   sandbox::Sandbox& sandbox() { return sandbox_; }
+  faults::FaultSet& faults() { return faults_; }
 
   /// Carries out steps one after another, each under its deadline and its on_error.
   Async<void> run(const scenario::StepList& steps);
@@ -57,6 +59,10 @@ class RunContext {
   /// Waits until the guest is healthy again, and records how the restore went.
   Async<void> await_healthy(Duration within);
   Async<void> destroy();
+  /// Undoes every fault and ends the guest: always, at the end of a run, and bounded.
+  Awaitable<void> end();
+  /// Where the snapshot of that name is on disk; the latest one without a name.
+  Result<std::filesystem::path> snapshot_directory(const std::optional<std::string>& name) const;
 
   /// Asks workload `as` for its verdict now; what it found becomes this run's.
   Async<void> check_workload(const std::string& as);
@@ -82,9 +88,12 @@ class RunContext {
 
  private:
   Async<void> run_step(const scenario::Step& step);
+  Async<void> at(std::string point) override { return faults_.reached(std::move(point)); }
   /// The present guest is about to end: if it was restored, records what its page server did.
   void end_restore();
   Result<void> record_working_set();
+  void write_restore_trace();
+  void report_workload_finding(const std::string& as, agent::Finding finding);
   Result<void> open_store();
 
   asio::any_io_executor executor_;
@@ -93,13 +102,17 @@ class RunContext {
   RunEvents events_;
   vmm::Backend& backend_;
   sandbox::SandboxConfig config_;
+  const TimePoint started_ = SteadyClock::now();
   sandbox::Sandbox sandbox_;
+  faults::FaultSet faults_;
   std::optional<snapshot::SnapshotStore> store_;
   std::map<std::string, std::string> snapshots_;  ///< Name in the scenario -> id in the store.
   std::string origin_;                            ///< The id of what was last taken or restored: the parent of a diff.
   struct Restored {
     std::string snapshot;  ///< Its id in the store.
     uffd::Prefetch prefetch;
+    TimePoint requested;
+    std::vector<sandbox::PhaseTiming> phases;  ///< Complete once it is healthy.
   };
   std::optional<Restored> restored_;  ///< Where the present guest comes from; nothing after a boot.
   std::uint64_t taken_ = 0;

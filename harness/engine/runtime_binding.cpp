@@ -43,10 +43,13 @@ const scenario::Registration<scenario::SettingSupport> kSupported[] = {
     scenario::Registration<scenario::SettingSupport>{{"runtime.uffd.prefetch", "", {}}},
     scenario::Registration<scenario::SettingSupport>{{"runtime.uffd.workers", "", {}}},
     scenario::Registration<scenario::SettingSupport>{{"runtime.uffd.prefetch_chunk", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"runtime.uffd.read_retries", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"runtime.uffd.handler", "", {}}},
     scenario::Registration<scenario::SettingSupport>{{"runtime.pause.restore_service_on_abort", "", {}}},
     scenario::Registration<scenario::SettingSupport>{{"runtime.restore.budget_ready", "", {}}},
     scenario::Registration<scenario::SettingSupport>{{"runtime.restore.budget_init", "", {}}},
     scenario::Registration<scenario::SettingSupport>{{"runtime.restore.reseed", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"runtime.snapshot.zero_blocks", "", {}}},
     scenario::Registration<scenario::SettingSupport>{{"runtime.snapshot.checksums", "", {}}},
     scenario::Registration<scenario::SettingSupport>{{"runtime.snapshot.sync", "", {}}},
 };
@@ -92,10 +95,10 @@ Result<vmm::VmConfig> vm_config(const scenario::VmSettings& settings, const fs::
 }
 
 Result<sandbox::SandboxConfig> sandbox_config(const scenario::RuntimeKnobs& knobs, vmm::VmConfig vm) {
-  if (std::holds_alternative<scenario::ExternalHandler>(knobs.uffd.handler)) {
-    return not_available("runtime.uffd.handler: {command: ...}");
-  }
   sandbox::SandboxConfig config;
+  if (const auto* external = std::get_if<scenario::ExternalHandler>(&knobs.uffd.handler)) {
+    config.handler_command = external->command;
+  }
   config.vm = std::move(vm);
   config.uffd.on_remove = knobs.uffd.on_remove;
   config.uffd.on_eagain = knobs.uffd.on_eagain;
@@ -103,6 +106,7 @@ Result<sandbox::SandboxConfig> sandbox_config(const scenario::RuntimeKnobs& knob
   config.uffd.prefetch = knobs.uffd.prefetch;
   config.uffd.workers = knobs.uffd.workers;
   config.uffd.prefetch_chunk = knobs.uffd.prefetch_chunk;
+  config.uffd.read_retries = knobs.uffd.read_retries;
   config.on_pause_abort = knobs.pause.restore_service_on_abort ? sandbox::OnAbort::kUndo : sandbox::OnAbort::kAbandon;
   config.budget_ready = knobs.restore.budget_ready;
   config.budget_init = knobs.restore.budget_init;

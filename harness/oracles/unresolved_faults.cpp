@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "harness/engine/run_context.h"
+#include "harness/oracles/faulting_threads.h"
 #include "harness/oracles/oracle.h"
 
 namespace snaphammer::oracles {
@@ -32,9 +33,12 @@ class UnresolvedFaults final : public Oracle {
  public:
   Async<void> check(engine::RunContext& run) override {
     sandbox::Incarnation* const incarnation = run.sandbox().incarnation();
-    if (incarnation == nullptr || incarnation->page_server() == nullptr) co_return Result<void>();
-    report_read_faults(run, *incarnation->page_server());
-    co_return co_await report_unread_faults(run, *incarnation->page_server());
+    if (incarnation == nullptr || incarnation->handler() == nullptr || !incarnation->has_vm()) co_return Result<void>();
+    if (uffd::PageServer* const server = incarnation->page_server()) {
+      report_read_faults(run, *server);
+      co_return co_await report_unread_faults(run, *server);
+    }
+    co_return co_await report_stuck_threads(run, *incarnation);
   }
 
  private:
@@ -74,11 +78,34 @@ class UnresolvedFaults final : public Oracle {
       if (error) co_return asio_error("watch page faults", error);
     }
   }
+  // What a program has read of the kernel's queue nobody else can see; but a thread of the VMM that has been waiting at
+  // one page fault all the time can be seen.
+  Async<void> report_stuck_threads(engine::RunContext& run, sandbox::Incarnation& guest) {
+    const pid_t vmm = guest.vm().pid();
+    FaultingThreads stuck = faulting_threads(vmm);
+    asio::steady_timer timer(co_await asio::this_coro::executor);
+    for (const TimePoint until = SteadyClock::now() + kBound; !stuck.empty() && SteadyClock::now() < until;) {
+      timer.expires_after(kBetweenLooks);
+      auto [error] = co_await timer.async_wait(as_result);
+      if (error) co_return asio_error("watch page faults", error);
+      stuck = still_waiting(stuck, faulting_threads(vmm));
+    }
+    if (stuck.empty()) co_return Result<void>();
+    CO_SNAP_ASSIGN(const uffd::WaitingFaults waiting, guest.handler()->waiting_faults());
+    nlohmann::json threads = nlohmann::json::array();
+    for (const auto& [id, thread] : stuck) threads.push_back({{"thread", id}, {"name", thread.name}});
+    run.report({.id = "hang",
+                .oracle = "unresolved-faults",
+                .message = fmt::format("{} of the VMM has been waiting at one page fault for {:.0f} ms and more",
+                                       stuck.begin()->second.name, to_ms(kBound)),
+                .evidence = {{"threads", threads}, {"unread", waiting.unread}, {"waiting", waiting.all}}});
+    co_return Result<void>();
+  }
 };
 
 const OracleRegistration<UnresolvedFaults> kRegistration{
     {"unresolved-faults",
-     "Looks for page faults that the page server has read and never resolved, or does not read.",
+     "Looks for page faults that the page-fault handler has read and never resolved, or does not read.",
      {"hang"}}};
 
 }  // namespace

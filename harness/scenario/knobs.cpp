@@ -81,6 +81,8 @@ void describe(Fields<UffdKnobs>& fields) {
   fields.add("prefetch", &UffdKnobs::prefetch, "Which pages are copied in without being asked for.");
   fields.add("workers", &UffdKnobs::workers, "Threads that serve page faults.").between(1, 64);
   fields.size("prefetch_chunk", &UffdKnobs::prefetch_chunk, "The largest copy of the prefetch.").between(4_KiB, 1_GiB);
+  fields.add("read_retries", &UffdKnobs::read_retries, "How often a failed read of the snapshot is repeated; 0: never.")
+      .between(0, 1000);
   fields.add("handler", &UffdKnobs::handler, "Who serves page faults.");
 }
 void describe(Fields<PauseKnobs>& fields) {

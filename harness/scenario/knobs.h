@@ -41,6 +41,7 @@ struct UffdKnobs {
   Prefetch prefetch = Prefetch::kAll;
   unsigned workers = 2;
   ByteCount prefetch_chunk = 2_MiB;
+  unsigned read_retries = 3;
   UffdHandler handler;
 };
 

@@ -1,4 +1,5 @@
 // heal: slow
+#include "harness/engine/run_context.h"
 #include "harness/scenario/step.h"
 #include "harness/steps/spaces.h"
 
@@ -15,6 +16,8 @@ void describe(Fields<Heal>& fields) {
   fields.add("fault", &Heal::fault, "An injected fault's `as`, or all.").required().releases(kFaults, "all");
   fields.shorthand("fault");
 }
+
+Async<void> execute(const Heal& options, engine::RunContext& run) { return run.faults().heal(options.fault); }
 
 const scenario::StepRegistration<Heal> registration{"heal", "Undoes an injected fault.", "heal: slow"};
 

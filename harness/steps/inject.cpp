@@ -1,4 +1,5 @@
 // inject: {fault: vsock.delay, as: slow, for: 2s, args: {by: 100ms}}
+#include "harness/engine/run_context.h"
 #include "harness/scenario/kinds.h"
 #include "harness/scenario/step.h"
 #include "harness/steps/spaces.h"
@@ -52,6 +53,16 @@ void describe(Fields<Inject>& fields) {
   fields.add("args", &Inject::args, "Arguments; see `describe FAULT`.");
   fields.add("when", &Inject::when, "Acts at this failpoint instead of at once.");
   fields.rule(read_args);
+}
+
+Async<void> execute(const Inject& options, engine::RunContext& run) {
+  faults::Injection injection{.fault = options.fault,
+                              .as = options.as.value_or(""),
+                              .duration = options.duration,
+                              .args = options.args,
+                              .when = {}};
+  if (options.when) injection.when = {.point = faults::point_named(options.when->phase), .after = options.when->after};
+  return run.faults().inject(std::move(injection));
 }
 
 const scenario::StepRegistration<Inject> registration{

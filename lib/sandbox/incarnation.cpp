@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include <boost/asio/post.hpp>
 #include <signal.h>
 
 #include "lib/base/log.h"
@@ -18,37 +17,16 @@ constexpr Duration kExitLimit = std::chrono::seconds(10);
 Incarnation::Incarnation(asio::any_io_executor executor, vmm::Backend& backend)
     : executor_(std::move(executor)),
       backend_(backend),
-      self_(std::make_shared<Incarnation*>(this)),
       failed_(executor_),
       handed_off_(executor_),
       tasks_(executor_) {}
 
-Incarnation::~Incarnation() { *self_ = nullptr; }
+Incarnation::~Incarnation() = default;
 
-Result<void> Incarnation::start_page_server(uffd::PageServerOptions options) {
-  options.on_event = [executor = executor_, self = self_](const uffd::ServerEvent& event) {
-    asio::post(executor, [self, event] {
-      if (*self != nullptr) (*self)->on_page_server(event);
-    });
-  };
-  SNAP_ASSIGN(page_server_, uffd::PageServer::start(std::move(options)));
+Result<void> Incarnation::start_handler(const MakeHandler& make) {
+  SNAP_ASSIGN(handler_, make({.handed_off = [this] { handed_off_.set(); },
+                              .failed = [this](Error error) { fail(Failure::Kind::kHandler, std::move(error)); }}));
   return {};
-}
-
-void Incarnation::on_page_server(const uffd::ServerEvent& event) {
-  switch (event.kind) {
-    case uffd::ServerEvent::Kind::kHandedOff:
-      handed_off_.set();
-      break;
-    case uffd::ServerEvent::Kind::kFailed:
-    case uffd::ServerEvent::Kind::kPageFailed:
-      fail(Failure::Kind::kPageServer, event.error->in("page server"));
-      break;
-    case uffd::ServerEvent::Kind::kPrefetched:
-    case uffd::ServerEvent::Kind::kVmGone:  // The VMM's end is reported by who watches it, with its cause.
-    case uffd::ServerEvent::Kind::kStopped:
-      break;
-  }
 }
 
 Async<void> Incarnation::start_vmm(vmm::VmConfig config, vmm::VmPlacement placement) {
@@ -95,7 +73,7 @@ Awaitable<void> Incarnation::end() {
   if (vm_) static_cast<void>(vm_->signal(SIGKILL));  // Fails only when it has ended already.
   co_await tasks_.wait_idle();
   if (vsock_) vsock_->stop();
-  if (page_server_) page_server_->stop();
+  if (handler_) handler_->stop();
 }
 
 }  // namespace snaphammer::sandbox

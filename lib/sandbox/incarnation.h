@@ -1,17 +1,18 @@
-// Incarnation: one VMM process with everything that serves it: page server, vsock door, the agent's client.
+// Incarnation: one VMM process with everything that serves it: page-fault handler, vsock door, the agent's client.
 // A restore ends one and begins the next.
 //
 //   Incarnation vm(executor, backend);
-//   SNAP_TRY(vm.start_page_server(std::move(options)));                      // for a restore
+//   SNAP_TRY(vm.start_handler([&](HandlerEvents events) { return start_builtin_handler(...); }));   // for a restore
 //   CO_SNAP_TRY(co_await vm.start_vmm(config, placement));
 //   SNAP_TRY(vm.open_door(path, on_line));
 //   CO_SNAP_TRY(co_await vm.unless_failed(vm.client().health()));            // fails at once when the VMM ends
 //   co_await vm.end();                                                       // always, before it is destroyed
 //
-// One io_context thread. The page server's own threads report here by posting to it.
+// One io_context thread.
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -19,7 +20,7 @@
 #include "lib/agent/output_listener.h"
 #include "lib/base/async.h"
 #include "lib/base/task_group.h"
-#include "lib/uffd/page_server.h"
+#include "lib/sandbox/fault_handler.h"
 #include "lib/vmm/vm.h"
 #include "lib/vsock/host.h"
 
@@ -30,7 +31,7 @@ struct Failure {
   enum class Kind {
     kEnded,       ///< end() was called.
     kVmm,         ///< The VMM process ended by itself.
-    kPageServer,  ///< Nobody serves its memory any more.
+    kHandler,  ///< Nobody serves its memory any more.
   };
   Kind kind;
   Error error;
@@ -43,10 +44,11 @@ class Incarnation {
   Incarnation(const Incarnation&) = delete;
   Incarnation& operator=(const Incarnation&) = delete;
 
-  /// Listens for the hand-off of the VMM that is started next. `options.on_event` is this class's own.
-  Result<void> start_page_server(uffd::PageServerOptions options);
+  using MakeHandler = std::function<Result<std::unique_ptr<FaultHandler>>(HandlerEvents)>;
+  /// Listens for the hand-off of the VMM that is started next.
+  Result<void> start_handler(const MakeHandler& make);
   Async<void> start_vmm(vmm::VmConfig config, vmm::VmPlacement placement);
-  /// Returns when the page server has accepted the VMM's memory.
+  /// Returns when the handler has been given the VMM's memory.
   Async<void> wait_handed_off();
   /// Opens the hybrid vsock door at `path` and listens for the agent's output.
   Result<void> open_door(const std::filesystem::path& path, agent::OutputListener::OnLine on_line);
@@ -54,7 +56,11 @@ class Incarnation {
   /// Each only after the call that makes it.
   vmm::Vm& vm() { return *vm_; }
   bool has_vm() const { return vm_ != nullptr; }
-  uffd::PageServer* page_server() { return page_server_.get(); }
+  bool has_door() const { return vsock_ != nullptr; }
+  /// Null after a boot.
+  FaultHandler* handler() { return handler_.get(); }
+  /// Null after a boot, and when the handler is a program.
+  uffd::PageServer* page_server() { return handler_ ? handler_->page_server() : nullptr; }
   vsock::Host& vsock() { return *vsock_; }
   agent::Client& client() { return *client_; }
   agent::OutputListener& output() { return *output_; }
@@ -83,20 +89,18 @@ class Incarnation {
 
  private:
   void fail(Failure::Kind kind, Error error);
-  void on_page_server(const uffd::ServerEvent& event);
   /// A dying VMM's connections end before the process does: what failed by that waits here for the cause.
   Awaitable<void> await_cause();
   Awaitable<void> watch_vmm();
 
   asio::any_io_executor executor_;
   vmm::Backend& backend_;
-  std::shared_ptr<Incarnation*> self_;  // Null inside once this is gone: what the page server posts may come late.
   std::optional<Failure> failure_;
   Event failed_;
   Event handed_off_;
   TaskGroup tasks_;
   // In the order of their making; destroyed in the reverse one, the VMM before who serves its memory.
-  std::unique_ptr<uffd::PageServer> page_server_;
+  std::unique_ptr<FaultHandler> handler_;
   std::unique_ptr<vmm::Vm> vm_;
   std::unique_ptr<vsock::Host> vsock_;
   std::unique_ptr<agent::OutputListener> output_;

@@ -40,7 +40,7 @@ Async<PauseReport> Sandbox::snapshot(const snapshot::SnapshotStore& store, Snaps
         },
         thaw);
   }
-  sequence.add(kDrain, kMonitorDeadline, [this] { return drain_page_server(); });
+  sequence.add(kSettle, kMonitorDeadline, [this] { return settle_memory(); });
   sequence.add(kSaveState, kMonitorDeadline,
                [this, &writer] { return incarnation_->vm().save_state(writer.vmstate_path()); });
   sequence.add(kStoreMemory, kStorageDeadline,
@@ -69,10 +69,11 @@ Async<PauseReport> Sandbox::snapshot(const snapshot::SnapshotStore& store, Snaps
   co_return report;
 }
 
-Async<void> Sandbox::drain_page_server() {
-  uffd::PageServer* const server = incarnation_->page_server();
-  if (server == nullptr) return completed(Result<void>());
-  return run_blocking(pool_, [server] { return server->drain(kMonitorDeadline); });
+Async<void> Sandbox::settle_memory() {
+  FaultHandler* const handler = incarnation_->handler();
+  if (handler == nullptr) return completed(Result<void>());
+  return run_blocking(pool_,
+                      [handler, vmm = incarnation_->vm().pid()] { return handler->settle(vmm, kMonitorDeadline); });
 }
 
 Async<void> Sandbox::write_memory(snapshot::SnapshotWriter& writer, std::string parent) {

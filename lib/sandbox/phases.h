@@ -28,9 +28,9 @@ inline constexpr PhaseId kBootDoor{"boot", "door", "the vsock door is opened and
 inline constexpr PhaseId kBootResume{"boot", "resume", "vCPUs begin to run the kernel"};
 
 inline constexpr PhaseId kEndPrevious{"restore", "end-previous", "the guest that ran before is ended"};
-inline constexpr PhaseId kPageServer{"restore", "page-server", "the page server listens for the hand-off"};
+inline constexpr PhaseId kHandler{"restore", "handler", "the page-fault handler listens for the hand-off"};
 inline constexpr PhaseId kVmm{"restore", "vmm", "the VMM process is started with empty memory"};
-inline constexpr PhaseId kHandOff{"restore", "hand-off", "the page server has taken the VMM's memory over"};
+inline constexpr PhaseId kHandOff{"restore", "hand-off", "the page-fault handler has been given the VMM's memory"};
 inline constexpr PhaseId kDoor{"restore", "door", "the vsock door is opened and the agent's output listened for"};
 inline constexpr PhaseId kLoad{"restore", "load", "device and vCPU state are loaded"};
 inline constexpr PhaseId kResume{"restore", "resume", "vCPUs run"};
@@ -41,7 +41,7 @@ inline constexpr PhaseId kHealth{"restore", "health", "the agent has answered a 
 inline constexpr PhaseId kFirstExec{"restore", "first-exec", "a command has run in the guest"};
 
 inline constexpr PhaseId kFreeze{"pause", "freeze", "all vCPUs stop"};
-inline constexpr PhaseId kDrain{"pause", "drain-page-server", "page faults and REMOVE events under way are finished"};
+inline constexpr PhaseId kSettle{"pause", "settle-memory", "page faults and REMOVE events under way are finished"};
 inline constexpr PhaseId kSaveState{"pause", "save-state", "device and vCPU state are written"};
 inline constexpr PhaseId kStoreMemory{"pause", "store-memory", "guest memory is written"};
 inline constexpr PhaseId kThaw{"pause", "thaw", "vCPUs run again"};
@@ -50,10 +50,10 @@ inline constexpr PhaseId kPublish{"pause", "publish", "the snapshot is on disk a
 }  // namespace phases
 
 inline constexpr std::array kPhases = {
-    phases::kBootVmm,    phases::kBootDoor,  phases::kBootResume,  phases::kEndPrevious, phases::kPageServer,
-    phases::kVmm,        phases::kHandOff,   phases::kDoor,        phases::kLoad,        phases::kResume,
-    phases::kReady,      phases::kInit,      phases::kHealth,      phases::kFirstExec,   phases::kFreeze,
-    phases::kDrain,      phases::kSaveState, phases::kStoreMemory, phases::kThaw,        phases::kPublish,
+    phases::kBootVmm, phases::kBootDoor,  phases::kBootResume,  phases::kEndPrevious, phases::kHandler,
+    phases::kVmm,     phases::kHandOff,   phases::kDoor,        phases::kLoad,        phases::kResume,
+    phases::kReady,   phases::kInit,      phases::kHealth,      phases::kFirstExec,   phases::kFreeze,
+    phases::kSettle,  phases::kSaveState, phases::kStoreMemory, phases::kThaw,        phases::kPublish,
 };
 
 }  // namespace snaphammer::sandbox

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <sys/random.h>
 
+#include "lib/base/blocking.h"
 #include "lib/sandbox/snapshot_page_source.h"
 #include "lib/sandbox/transport_reset.h"
 
@@ -106,7 +107,7 @@ Async<void> Sandbox::restore(const snapshot::Snapshot& from, bool let_run) {
     begin_incarnation();
     co_return Result<void>();
   });
-  sequence.add(kPageServer, kMonitorDeadline, [this, &from] { return completed(start_page_server(from)); });
+  sequence.add(kHandler, kMonitorDeadline, [this, &from] { return start_handler(from); });
   sequence.add(kVmm, kVmmDeadline, [this] { return start_vmm(/*hand_off=*/true); });
   sequence.add(kHandOff, kMonitorDeadline,
                [this] { return incarnation_->unless_failed(incarnation_->wait_handed_off()); });
@@ -137,6 +138,10 @@ Async<RestoreReport> Sandbox::await_healthy() {
   co_return report;
 }
 
+const std::optional<Failure>& Sandbox::failure() const {
+  return incarnation_ != nullptr ? incarnation_->failure() : last_failure_;
+}
+
 void Sandbox::begin_incarnation() { incarnation_ = std::make_unique<Incarnation>(executor_, backend_); }
 
 Awaitable<void> Sandbox::end_incarnation() {
@@ -144,6 +149,7 @@ Awaitable<void> Sandbox::end_incarnation() {
   co_await incarnation_->end();
   if (bring_up_ != nullptr) static_cast<void>(co_await bring_up_->wait());  // It has failed with the incarnation.
   bring_up_.reset();
+  last_failure_ = incarnation_->failure();
   incarnation_.reset();
   restored_from_.reset();
 }
@@ -153,13 +159,32 @@ Awaitable<void> Sandbox::end() {
   state_ = State::kEnded;
 }
 
-Result<void> Sandbox::start_page_server(const snapshot::Snapshot& from) {
-  uffd::PageServerOptions options;
-  options.policy = config_.uffd;
-  options.socket = paths_.handoff();
-  options.source = std::make_shared<SnapshotPageSource>(from.memory);
-  for (const ByteCount page : from.working_set) options.working_set.push_back({page, kPageSize});
-  return incarnation_->start_page_server(std::move(options));
+Async<void> Sandbox::start_handler(snapshot::Snapshot from) {
+  const std::shared_ptr<const uffd::PageSource> source =
+      uffd::with_faults(std::make_shared<SnapshotPageSource>(from.memory), config_.source_faults);
+  if (config_.handler_command.empty()) {
+    uffd::PageServerOptions options;
+    options.policy = config_.uffd;
+    options.socket = paths_.handoff();
+    options.source = source;
+    for (const ByteCount page : from.working_set) options.working_set.push_back({page, kPageSize});
+    co_return incarnation_->start_handler([this, &options](HandlerEvents events) {
+      return start_builtin_handler(executor_, std::move(options), bad_handoff_, std::move(events));
+    });
+  }
+  const auto write = [&source, this] { return write_flat_memory(*source, paths_.handler_memory()); };
+  CO_SNAP_TRY(co_await run_blocking(pool_, write));
+  co_return incarnation_->start_handler([this](HandlerEvents events) {
+    return start_external_handler(executor_,
+                                  {.command = config_.handler_command,
+                                   .vmm_socket = paths_.handoff(),
+                                   .own_socket = paths_.handler_socket(),
+                                   .memory_file = paths_.handler_memory(),
+                                   .log = paths_.handler_log(),
+                                   .handoff_log = paths_.handoff_log(),
+                                   .spoil = bad_handoff_},
+                                  std::move(events));
+  });
 }
 
 Async<void> Sandbox::start_vmm(bool hand_off) {
@@ -174,7 +199,7 @@ Async<void> Sandbox::start_vmm(bool hand_off) {
 Result<void> Sandbox::open_door() {
   SNAP_TRY(incarnation_->open_door(
       paths_.door(), [this](const agent::OutputLine& line) { output_log_ << line.to_json().dump() << '\n'; }));
-  if (incarnation_->page_server() != nullptr) {
+  if (incarnation_->handler() != nullptr) {
     incarnation_->vsock().add_filter(std::make_shared<AwaitTransportReset>(agent::kOutputPort));
   }
   return {};

@@ -30,6 +30,7 @@
 #include "lib/sandbox/sequence.h"
 #include "lib/snapshot/store.h"
 #include "lib/uffd/policy.h"
+#include "lib/uffd/source_faults.h"
 #include "lib/vmm/vm.h"
 
 namespace snaphammer::sandbox {
@@ -38,6 +39,10 @@ namespace snaphammer::sandbox {
 struct SandboxConfig {
   vmm::VmConfig vm;
   uffd::Policy uffd;
+  /// A page-fault handler of the user's instead of the page server: see ExternalHandlerOptions::command. Empty: none.
+  std::vector<std::string> handler_command;
+  /// What goes wrong in the page server's source; never null.
+  std::shared_ptr<uffd::SourceFaults> source_faults = std::make_shared<uffd::SourceFaults>(0);
   OnAbort on_pause_abort = OnAbort::kUndo;
   Duration budget_ready = std::chrono::seconds(30);  ///< From resume to the guest's output connection.
   Duration budget_init = std::chrono::seconds(30);   ///< For init, after that.
@@ -54,6 +59,10 @@ struct SandboxPaths {
   std::filesystem::path output_log() const { return logs / "output.jsonl"; }
   std::filesystem::path door() const { return sockets / "vsock"; }
   std::filesystem::path handoff() const { return sockets / "uffd"; }
+  std::filesystem::path handler_socket() const { return sockets / "uffd-handler"; }
+  std::filesystem::path handler_memory() const { return logs / "handler-memory"; }
+  std::filesystem::path handler_log() const { return logs / "handler.log"; }
+  std::filesystem::path handoff_log() const { return logs / "handoff.json"; }
 };
 
 enum class State {
@@ -104,6 +113,9 @@ class Sandbox {
   Async<void> restore(const snapshot::Snapshot& from, bool let_run = true);
   /// For the restores that follow.
   void set_prefetch(uffd::Prefetch prefetch) { config_.uffd.prefetch = prefetch; }
+  /// For the restores that follow: how their hand-off is spoiled on its way.
+  void set_bad_handoff(std::optional<uffd::BadHandoff> how) { bad_handoff_ = how; }
+  uffd::SourceFaults& source_faults() { return *config_.source_faults; }
   /// How the latest restore went; an error when the guest did not become healthy within its budgets.
   Async<RestoreReport> await_healthy();
   /// The pause sequence: freezes the guest, stores it, lets it go on.
@@ -124,6 +136,8 @@ class Sandbox {
   Async<void> resume();
 
   State state() const;
+  /// Why the present guest, or the one that the latest restore had to give up, cannot go on.
+  const std::optional<Failure>& failure() const;
   /// The VMM and its page server, for oracles and faults; null without a guest.
   Incarnation* incarnation() { return incarnation_.get(); }
   const SandboxPaths& paths() const { return paths_; }
@@ -133,12 +147,12 @@ class Sandbox {
   Result<void> admit(std::string_view operation, std::initializer_list<State> allowed) const;
   void begin_incarnation();
   Awaitable<void> end_incarnation();
-  Result<void> start_page_server(const snapshot::Snapshot& from);
+  Async<void> start_handler(snapshot::Snapshot from);
   Async<void> start_vmm(bool hand_off);
   Result<void> open_door();
   void start_bring_up(Duration budget_ready);
 
-  Async<void> drain_page_server();
+  Async<void> settle_memory();
   Async<void> write_memory(snapshot::SnapshotWriter& writer, std::string parent);
   snapshot::MemoryImage memory_image();
 
@@ -155,7 +169,9 @@ class Sandbox {
   std::ofstream output_log_;
 
   State state_ = State::kNone;
+  std::optional<uffd::BadHandoff> bad_handoff_;
   std::unique_ptr<Incarnation> incarnation_;
+  std::optional<Failure> last_failure_;  ///< Of an incarnation that is no more, when it did not end by our will.
   std::unique_ptr<BringUp> bring_up_;
   std::optional<snapshot::Snapshot> restored_from_;
   RestoreReport restore_report_;  ///< Of the restore under way; complete when bring_up_ is done.

@@ -35,7 +35,7 @@ Awaitable<SequenceOutcome> Sequence::run(OnAbort on_abort) {
     }
     const TimePoint start = SteadyClock::now();
     outcome.result = co_await run_phase(phase);
-    outcome.timings.push_back({std::string(phase.id.name), SteadyClock::now() - start});
+    outcome.timings.push_back({std::string(phase.id.name), SteadyClock::now() - start, start});
     log_debug("sequence", "{}: {} took {:.3f} ms", description_, phase.id.name, to_ms(outcome.timings.back().took));
     if (!outcome.result) break;
   }

@@ -38,6 +38,7 @@ enum class OnAbort {
 struct PhaseTiming {
   std::string name;
   Duration took{};
+  TimePoint start{};
 };
 
 struct SequenceOutcome {

@@ -198,10 +198,12 @@ std::vector<UnresolvedFault> PageServer::Impl::unresolved_faults(Duration older_
   Serving* serving = serving_.load(std::memory_order_acquire);
   if (serving == nullptr) return {};
   std::vector<UnresolvedFault> faults = serving->faults.queue().unresolved(older_than);
-  // Prefetch may have brought a page whose fault had been given up.
+  // Prefetch may have brought a page whose fault had been given up. Nothing else is looked up: where pages are is behind
+  // a gate that a server which repeats refused copies for ever keeps shut.
   std::erase_if(faults, [serving](const UnresolvedFault& fault) {
+    if (!fault.error) return false;
     const std::optional<PageView> page = serving->memory->page_at(fault.address);
-    return fault.error && page && page->state == PageState::kPresent;
+    return page && page->state == PageState::kPresent;
   });
   return faults;
 }

@@ -15,6 +15,7 @@
 // reaps it.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -115,6 +116,8 @@ class Vm {
   virtual Async<void> remove(ByteCount offset, ByteCount length) = 0;
 
   virtual GuestRam ram() const = 0;
+  /// Where a guest physical address is in that file; nothing when no RAM is there.
+  virtual std::optional<ByteCount> ram_offset(std::uint64_t guest_physical) const = 0;
   /// The accelerator in use and why it was chosen, for the results: {"tcg", "KVM runs 3.4 M
   /// loops/s: emulated"}.
   virtual std::pair<std::string, std::string> accel() const = 0;

@@ -247,6 +247,16 @@ Async<void> QemuVm::remove(ByteCount offset, ByteCount length) {
   co_return Result<void>();
 }
 
+// The layout of QEMU's q35 machine (hw/i386/pc_q35.c): RAM that does not fit below the PCI hole goes on at 4 GiB.
+std::optional<ByteCount> QemuVm::ram_offset(std::uint64_t guest_physical) const {
+  constexpr ByteCount kAbove = 4_GiB;
+  const ByteCount most_below = memory_ >= 0xb0000000 ? 2_GiB : 0xb0000000;
+  const ByteCount below = std::min<ByteCount>(memory_, most_below);
+  if (guest_physical < below) return guest_physical;
+  if (guest_physical >= kAbove && guest_physical - kAbove < memory_ - below) return guest_physical - kAbove + below;
+  return std::nullopt;
+}
+
 GuestRam QemuVm::ram() const { return {.fd = process_.ram.get(), .size = memory_}; }
 
 std::pair<std::string, std::string> QemuVm::accel() const {

@@ -30,6 +30,7 @@ class QemuVm : public Vm {
   Async<ByteCount> balloon_actual() override;
   Async<void> remove(ByteCount offset, ByteCount length) override;
   GuestRam ram() const override;
+  std::optional<ByteCount> ram_offset(std::uint64_t guest_physical) const override;
   std::pair<std::string, std::string> accel() const override;
   pid_t pid() const override { return process_.child.pid(); }
   UniqueFd take_vsock_packets() override { return std::move(process_.packets); }

@@ -1,0 +1,136 @@
+// balloon.inflate, balloon.deflate and balloon.storm: the host asks the guest for memory.
+#include <random>
+
+#include <boost/asio/steady_timer.hpp>
+
+#include "harness/engine/run_context.h"
+#include "harness/faults/fault.h"
+
+namespace snaphammer::faults {
+namespace {
+
+constexpr Duration kAnswerLimit = std::chrono::seconds(5);
+constexpr Duration kBetweenLooks = std::chrono::milliseconds(20);  // The balloon's size is asked for, it does not tell.
+
+Result<vmm::Vm*> vm_of(engine::RunContext& run) {
+  sandbox::Incarnation* const guest = run.sandbox().incarnation();
+  if (guest != nullptr && guest->has_vm()) return &guest->vm();
+  return Error(ErrorKind::kUnavailable, "there is no guest with a balloon")
+      .advise("inject it after a boot or a restore");
+}
+
+Async<void> give_all_back(engine::RunContext& run) {
+  auto vm = vm_of(run);
+  if (!vm) co_return Result<void>();  // The guest has ended meanwhile.
+  co_return co_await (*vm)->set_balloon_target((*vm)->ram().size);
+}
+
+struct Inflate {
+  ByteCount by = 64_MiB;
+  Duration within = std::chrono::seconds(10);
+};
+void describe(Fields<Inflate>& fields) {
+  fields.size("by", &Inflate::by, "How much memory the guest is to give up.").between(1_MiB, 1024_GiB);
+  fields.add("within", &Inflate::within, "How long the step waits for it; the guest may go on after that.")
+      .between(Duration(0), std::chrono::hours(1));
+}
+
+class InflateBalloon final : public FaultWith<Inflate> {
+ public:
+  using FaultWith::FaultWith;
+  Async<void> begin(engine::RunContext& run) override {
+    CO_SNAP_ASSIGN(vmm::Vm* const vm, vm_of(run));
+    CO_SNAP_ASSIGN(const ByteCount before, co_await vm->balloon_actual());
+    if (args().by >= before) {
+      co_return Error(ErrorKind::kInvalid, "the guest has only " + format_bytes(before) + " to give")
+          .advise("inflate by less");
+    }
+    CO_SNAP_TRY(co_await vm->set_balloon_target(before - args().by));
+    asio::steady_timer timer(co_await asio::this_coro::executor);
+    for (const TimePoint until = SteadyClock::now() + args().within; SteadyClock::now() < until;) {
+      CO_SNAP_ASSIGN(const ByteCount now, co_await vm->balloon_actual());
+      if (now < before && acts().count() == 0) act();
+      if (now <= before - args().by) break;
+      timer.expires_after(kBetweenLooks);
+      auto [error] = co_await timer.async_wait(as_result);
+      if (error) co_return asio_error("watch the balloon", error);
+    }
+    co_return Result<void>();
+  }
+  Async<void> heal(engine::RunContext& run) override { return give_all_back(run); }
+};
+
+struct NoArguments {};
+void describe(Fields<NoArguments>&) {}
+
+class DeflateBalloon final : public FaultWith<NoArguments> {
+ public:
+  using FaultWith::FaultWith;
+  Async<void> begin(engine::RunContext& run) override {
+    CO_SNAP_TRY(vm_of(run));
+    act();
+    co_return co_await give_all_back(run);
+  }
+};
+
+struct Storm {
+  Duration every = std::chrono::milliseconds(50);
+  ByteCount up_to = 64_MiB;
+};
+void describe(Fields<Storm>& fields) {
+  fields.add("every", &Storm::every, "How long until the balloon gets another size.")
+      .between(std::chrono::milliseconds(1), std::chrono::hours(1));
+  fields.size("up_to", &Storm::up_to, "The largest part of the guest's memory that is asked for.")
+      .between(1_MiB, 1024_GiB);
+}
+
+// Sizes come from the run's seed; it goes on in each later VMM.
+class StormBalloon final : public FaultWith<Storm> {
+ public:
+  using FaultWith::FaultWith;
+  Async<void> begin(engine::RunContext& run) override {
+    const auto executor = co_await asio::this_coro::executor;
+    healed_.emplace(executor);
+    tasks_.emplace(executor);
+    random_.seed(run.plan().seed);
+    tasks_->spawn(rage(run));
+    co_return Result<void>();
+  }
+  Async<void> heal(engine::RunContext& run) override {
+    healed_->set();
+    co_await tasks_->wait_idle();
+    co_return co_await give_all_back(run);
+  }
+
+ private:
+  Awaitable<void> rage(engine::RunContext& run) {
+    while (!healed_->is_set()) {
+      // A VMM that is just being started or ended refuses; the next one is asked again.
+      if (auto vm = vm_of(run); vm && run.sandbox().state() == sandbox::State::kRunning) {
+        const ByteCount ram = (*vm)->ram().size;
+        const ByteCount most = std::min(args().up_to, ram / 2);
+        const ByteCount size = std::uniform_int_distribution<ByteCount>(0, most)(random_);
+        // A VMM whose guest memory nobody serves any more does not answer; the storm must end all the same.
+        auto asked = co_await with_deadline(kAnswerLimit, "change the balloon", (*vm)->set_balloon_target(ram - size));
+        if (asked) act();
+      }
+      static_cast<void>(co_await with_deadline(args().every, "storm", healed_->wait()));
+    }
+  }
+
+  std::optional<Event> healed_;
+  std::optional<TaskGroup> tasks_;
+  std::mt19937_64 random_;
+};
+
+const FaultRegistration<InflateBalloon> inflate{"balloon.inflate", "The balloon takes memory from the guest.",
+                                                "balloon.inflate, as: b, args: {by: 128MiB}",
+                                                "the guest gets all of it back"};
+const FaultRegistration<DeflateBalloon> deflate{"balloon.deflate", "The balloon gives everything back to the guest.",
+                                                "balloon.deflate", "none"};
+const FaultRegistration<StormBalloon> storm{
+    "balloon.storm", "The balloon changes its size at random, again and again, while the guest runs.",
+    "balloon.storm, as: storm, args: {every: 20ms, up_to: 96MiB}", "the guest gets all of it back"};
+
+}  // namespace
+}  // namespace snaphammer::faults

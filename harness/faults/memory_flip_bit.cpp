@@ -1,0 +1,98 @@
+// memory.flip_bit
+#include <array>
+#include <cstddef>
+#include <random>
+#include <vector>
+
+#include <unistd.h>
+
+#include "harness/engine/run_context.h"
+#include "harness/faults/fault.h"
+
+namespace snaphammer::faults {
+namespace {
+
+using uffd::SourceFaults;
+
+struct FlipBit {
+  std::optional<ByteCount> offset;
+  std::optional<unsigned> bit;
+};
+void describe(Fields<FlipBit>& fields) {
+  fields.size("offset", &FlipBit::offset,
+              "Of the byte, in guest memory; otherwise the seed chooses one of a page with data.");
+  fields.add("bit", &FlipBit::bit, "Which one; otherwise the seed chooses.").between(0, 7);
+}
+
+// A page that the guest has not asked for yet is spoiled on its way from the snapshot, any other where it is.
+class Flip final : public FaultWith<FlipBit> {
+ public:
+  using FaultWith::FaultWith;
+
+  Async<void> begin(engine::RunContext& run) override {
+    sandbox::Incarnation* const guest = run.sandbox().incarnation();
+    if (guest == nullptr || !guest->has_vm()) {
+      co_return Error(ErrorKind::kUnavailable, "there is no guest memory")
+          .advise("inject it after a boot or a restore");
+    }
+    std::mt19937_64 random(run.plan().seed);
+    const vmm::GuestRam ram = guest->vm().ram();
+    SourceFaults::BitFlip flip{.offset = args().offset.value_or(0),
+                               .bit = args().bit.value_or(static_cast<unsigned>(random() % 8))};
+    if (!args().offset) {
+      CO_SNAP_ASSIGN(flip.offset, choose(ram, random));
+    }
+    if (flip.offset >= ram.size) {
+      co_return Error(ErrorKind::kInvalid, "guest memory ends at " + format_bytes(ram.size));
+    }
+    if (is_missing(*guest, flip.offset)) {
+      run.sandbox().source_faults().set_bit_flips({flip}, [acts = shared_acts()] { acts->note(); });
+      co_return Result<void>();
+    }
+    std::array<std::byte, 1> byte{};
+    const auto at = static_cast<off_t>(flip.offset);
+    if (::pread(ram.fd, byte.data(), 1, at) != 1) co_return errno_error("read guest memory");
+    byte[0] ^= std::byte{1} << flip.bit;
+    if (::pwrite(ram.fd, byte.data(), 1, at) != 1) co_return errno_error("write guest memory");
+    act();
+    co_return Result<void>();
+  }
+  Async<void> heal(engine::RunContext& run) override {
+    run.sandbox().source_faults().set_bit_flips({});
+    co_return Result<void>();
+  }
+
+ private:
+  static bool is_missing(sandbox::Incarnation& guest, ByteCount offset) {
+    if (guest.page_server() == nullptr) return false;
+    for (const uffd::StateRun& run : guest.page_server()->page_states()) {
+      if (offset < run.extent.end()) return run.state == uffd::PageState::kMissing;
+    }
+    return false;
+  }
+
+  /// A byte other than zero of a page that is in RAM.
+  static Result<ByteCount> choose(const vmm::GuestRam& ram, std::mt19937_64& random) {
+    const auto start = static_cast<off_t>(random() % ram.size / kPageSize * kPageSize);
+    off_t page = ::lseek(ram.fd, start, SEEK_DATA);
+    if (page < 0) page = ::lseek(ram.fd, 0, SEEK_DATA);
+    if (page < 0) return errno_error("find a page of guest memory");
+    std::array<std::byte, kPageSize> bytes{};
+    if (::pread(ram.fd, bytes.data(), bytes.size(), page) != static_cast<ssize_t>(bytes.size())) {
+      return errno_error("read guest memory");
+    }
+    const std::size_t first = random() % bytes.size();
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+      const std::size_t at = (first + i) % bytes.size();
+      if (bytes[at] != std::byte{0}) return static_cast<ByteCount>(page) + at;
+    }
+    return static_cast<ByteCount>(page) + first;
+  }
+};
+
+const FaultRegistration<Flip> registration{"memory.flip_bit", "One bit of the guest's memory changes.",
+                                           "memory.flip_bit, args: {offset: 100MiB, bit: 3}",
+                                           "pages that the guest has not asked for yet come unspoiled"};
+
+}  // namespace
+}  // namespace snaphammer::faults

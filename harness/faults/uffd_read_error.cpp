@@ -1,0 +1,41 @@
+// uffd.read_error
+#include "harness/engine/run_context.h"
+#include "harness/faults/fault.h"
+
+namespace snaphammer::faults {
+namespace {
+
+using uffd::SourceFaults;
+
+struct ReadError {
+  unsigned times = 1;
+  double share = 1;
+};
+void describe(Fields<ReadError>& fields) {
+  fields.add("times", &ReadError::times, "How often each chosen range cannot be read before it can.")
+      .between(1, 1'000'000);
+  fields.add("share", &ReadError::share, "The part of all ranges that is chosen, by the seed.").between(0, 1);
+}
+
+class FailReads final : public FaultWith<ReadError> {
+ public:
+  using FaultWith::FaultWith;
+  Async<void> begin(engine::RunContext& run) override {
+    run.sandbox().source_faults().set_read_errors(
+        SourceFaults::ReadErrors{.times = args().times, .share = args().share},
+        [acts = shared_acts()] { acts->note(); });
+    co_return Result<void>();
+  }
+  Async<void> heal(engine::RunContext& run) override {
+    run.sandbox().source_faults().set_read_errors(std::nullopt);
+    co_return Result<void>();
+  }
+};
+
+const FaultRegistration<FailReads> registration{
+    "uffd.read_error",
+    "The page server's reads of the snapshot fail for a while; it repeats them uffd.read_retries times.",
+    "uffd.read_error, args: {times: 2, share: 0.01}", "every read succeeds again"};
+
+}  // namespace
+}  // namespace snaphammer::faults
