@@ -21,12 +21,13 @@ class Pace {
  public:
   using Duration = std::chrono::nanoseconds;
 
-  /// `percent`: 1 to 100.
-  explicit Pace(std::uint64_t percent) : percent_(static_cast<Duration::rep>(percent)) {}
+  /// `percent`: 1 to 100. `more`: CPU time that counts as this thread's too, such as its children's.
+  explicit Pace(std::uint64_t percent, Duration (*more)() = nullptr)
+      : percent_(static_cast<Duration::rep>(percent)), more_(more) {}
 
   /// For the CPU time used since the last call; the first call starts the count.
   Duration rest() {
-    const Duration now = thread_time();
+    const Duration now = thread_time() + (more_ != nullptr ? more_() : Duration(0));
     const Duration used = started_ ? now - counted_ : Duration(0);
     started_ = true;
     counted_ = now;
@@ -41,6 +42,7 @@ class Pace {
   }
 
   Duration::rep percent_;
+  Duration (*more_)();
   bool started_ = false;
   Duration counted_{};
 };
