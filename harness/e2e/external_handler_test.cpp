@@ -15,13 +15,13 @@ class ExternalHandler : public RealCampaign {
   std::filesystem::path write_handler_scenario(const std::string& name, const std::string& options,
                                                const std::string& steps) {
     return write_scenario(name,
-                          "vm: {memory: 128MiB, kernel_args: [init_on_free=1, transparent_hugepage=never],\n"
+                          "vm: {memory: 256MiB, kernel_args: [init_on_free=1, transparent_hugepage=never],\n"
                           "     balloon: {free_page_reporting: true}}\n"
                           "runtime: {uffd: {handler: {command: [python3, " HANDLER ", \"{socket}\", \"{memory}\"" +
                               options +
                               "]}}}\n"
                               "steps:\n  - boot: {}\n"
-                              "  - start: {workload: zero-pages, as: zp, args: {resident: 70MiB}}\n"
+                              "  - start: {workload: zero-pages, as: zp, args: {resident: 150MiB}}\n"
                               "  - snapshot: {id: s1}\n  - restore: {from: s1}\n  - await_healthy: {within: 60s}\n" +
                               steps);
   }

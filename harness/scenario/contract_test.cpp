@@ -72,7 +72,7 @@ vm:
   image: {kernel: vmlinuz, initramfs: initramfs.cpio}
 runtime:
   uffd: {on_remove: stop, on_eagain: spin, event_order: as-read, prefetch: off, workers: 8, prefetch_chunk: 64KiB,
-         handler: {command: ["handler", "{socket}", "{memory}"]}}
+         read_retries: 0, handler: {command: ["handler", "{socket}", "{memory}"]}}
   pause: {refuse_operations: false, force_close: off, drain_grace: 0s, drop_page_cache: no, balloon: 128MiB,
           restore_service_on_abort: false}
   quiesce: {enabled: false, gc: first, single_thread: false, ports: keep}

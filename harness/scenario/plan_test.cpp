@@ -159,7 +159,7 @@ TEST(Matrix, LimitsTimeoutAndUnionsCanBeVaried) {
 TEST(Matrix, APathThatLeadsNowhereIsAnError) {
   EXPECT_EQ(errors(kSteps + "matrix: {runtime.uffd.on_remov: [zero]}"),
             "8:10: unknown key 'on_remov' in runtime.uffd; did you mean 'on_remove'? known: on_remove, on_eagain, "
-            "event_order, prefetch, workers, prefetch_chunk, handler\n");
+            "event_order, prefetch, workers, prefetch_chunk, read_retries, handler\n");
   EXPECT_EQ(errors(kSteps + "matrix: {uffd.on_remove: [zero]}"),
             "8:10: matrix: 'uffd' cannot be varied; did you mean 'runtime.uffd.on_remove'?\n");
   EXPECT_EQ(

@@ -236,9 +236,6 @@ Result<void> FaultServer::drain(Duration limit) {
   const TimePoint deadline = SteadyClock::now() + limit;
   Hand hand = new_hand();
   for (;;) {
-    if (is_over()) {
-      return Error(ErrorKind::kUnavailable, "drain the page server: it has ended");
-    }
     if (!parts_.stop.wait_while_suspended(deadline)) {
       return Error(ErrorKind::kTimeout, "drain the page server: it stands still");
     }
@@ -248,7 +245,10 @@ Result<void> FaultServer::drain(Duration limit) {
     serve_what_is_at_hand(hand);
     if (queue_.begin_serving()) serve_what_was_set_aside(hand);
     const TimePoint now = SteadyClock::now();
-    if (queue_.wait_until_quiet(std::min(deadline, now + kLongestPause))) return {};
+    const bool quiet = queue_.wait_until_quiet(std::min(deadline, now + kLongestPause));
+    // Looked at last: another thread may have read the event that ends it a moment before this one read nothing.
+    if (is_over()) return Error(ErrorKind::kUnavailable, "drain the page server: it has ended");
+    if (quiet) return {};
     if (now >= deadline) {
       return Error(ErrorKind::kTimeout, "drain the page server: faults are unresolved after " + format_duration(limit));
     }

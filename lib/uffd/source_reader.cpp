@@ -10,6 +10,7 @@ namespace snaphammer::uffd {
 namespace {
 
 constexpr Duration kFirstRetryAfter = std::chrono::milliseconds(1);
+constexpr Duration kLongestRetryAfter = std::chrono::milliseconds(250);
 constexpr Duration kAtHandFor = std::chrono::milliseconds(5);
 
 /// Reads a byte of each page, so that file-backed bytes are in the page cache and mapped.
@@ -50,7 +51,7 @@ Result<std::span<const std::byte>> SourceReader::read(ByteCount offset, ByteCoun
     }
     counters_.read_retries.add();
     if (stop_.wait_for(pause)) return Error(ErrorKind::kCancelled, "stopped");
-    pause *= 4;
+    pause = std::min(4 * pause, kLongestRetryAfter);
   }
 }
 
