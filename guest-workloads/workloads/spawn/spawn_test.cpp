@@ -177,8 +177,7 @@ class Program : public workload::ProgramTest {
 TEST_F(Program, ACleanRunPassesAndReallyLooked) {
   start();
   EXPECT_EQ(ready["processes_per_round"], 1 + 3 + 9);
-  nlohmann::json beat = next("beat");
-  while (beat["rounds"] < 50) beat = next("beat");
+  EXPECT_FALSE(next("beat", [](const auto& line) { return line["rounds"] >= 50; }).is_null());
   const auto verdict = check();
   EXPECT_EQ(verdict["pass"], true) << verdict;
   EXPECT_GE(verdict["processes"], 50 * 13);

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -78,11 +79,18 @@ class ProgramTest : public testing::Test {
     received.erase(0, end + 1);
     return line.empty() ? next_line() : nlohmann::json::parse(line);
   }
-  /// The next line of this type; those before it are dropped. Null like next_line().
-  nlohmann::json next(const std::string& type) {
-    nlohmann::json line = next_line();
-    while (!line.is_null() && line["type"] != type) line = next_line();
-    return line;
+  /// The next line of this type that `wanted` accepts; those before it are dropped. Null at the end of the output, or when
+  /// none comes in time, however many others do.
+  nlohmann::json next(
+      const std::string& type,
+      const std::function<bool(const nlohmann::json&)>& wanted = [](const auto&) { return true; }) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(kPatienceMs);
+    while (std::chrono::steady_clock::now() < end) {
+      nlohmann::json line = next_line();
+      if (line.is_null() || (line["type"] == type && wanted(line))) return line;
+    }
+    ADD_FAILURE() << "the program says no such " << type;
+    return nullptr;
   }
   /// Whether it says nothing for so long.
   bool is_silent_for(int milliseconds) {
