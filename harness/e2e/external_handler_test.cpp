@@ -67,6 +67,15 @@ TEST_F(ExternalHandler, OneThatIsStoppedLeavesTheGuestHanging) {
       << out() << err();
 }
 
+TEST_F(ExternalHandler, OneThatIsDelayedServesAllTheSame) {
+  EXPECT_EQ(run({write_handler_scenario("delayed", "",
+                                        "  - inject: {fault: uffd.delay, for: 3s, args: {least: 5ms, share: 0.5}}\n"
+                                        "  - run_for: 4s\n  - check: all\n")}),
+            0)
+      << out() << err();
+  EXPECT_GT(only_run().at("faults").at(0).at("acted"), 10);
+}
+
 TEST_F(ExternalHandler, OneThatGetsASpoiledHandOffIsReported) {
   EXPECT_EQ(run({write_scenario("spoiled",
                                 "vm: {memory: 128MiB}\n"

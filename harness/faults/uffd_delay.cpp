@@ -1,4 +1,7 @@
 // uffd.delay
+#include <algorithm>
+#include <random>
+
 #include "harness/engine/run_context.h"
 #include "harness/faults/fault.h"
 
@@ -18,30 +21,69 @@ void describe(Fields<Delay>& fields) {
   fields.add("least", &Delay::least, "The shortest delay.").between(Duration(0), std::chrono::hours(1));
   fields.add("most", &Delay::most, "The longest; all in between are equally likely. Otherwise every one is `least`.")
       .between(Duration(0), std::chrono::hours(1));
-  fields.add("share", &Delay::share, "The part of all reads that is delayed.").between(0, 1);
+  fields.add("share", &Delay::share, "The part of all reads, or of a program's time, that is delay.").between(0, 1);
   fields.rule([](Delay& delay, Reader& reader, const Node& node) {
     if (delay.most.value_or(delay.least) < delay.least)
       reader.fail(node, "`most` is shorter than `least`", "swap them");
   });
 }
 
+// The page server is delayed where it reads the snapshot. A program is delayed as a whole: it stands still for the time
+// of a delay, and in between runs for so long that `share` of the time is delay.
 class DelayReads final : public FaultWith<Delay> {
  public:
   using FaultWith::FaultWith;
+
   Async<void> begin(engine::RunContext& run) override {
     run.sandbox().source_faults().set_delay(
-        SourceFaults::Delay{.least = args().least, .most = args().most.value_or(args().least), .share = args().share},
+        SourceFaults::Delay{.least = args().least, .most = most(), .share = args().share},
         [acts = shared_acts()] { acts->note(); });
+    const auto executor = co_await asio::this_coro::executor;
+    healed_.emplace(executor);
+    tasks_.emplace(executor);
+    random_.seed(run.plan().seed);
+    tasks_->spawn(delay_program(run));
     co_return Result<void>();
   }
   Async<void> heal(engine::RunContext& run) override {
     run.sandbox().source_faults().set_delay(std::nullopt);
+    healed_->set();
+    co_await tasks_->wait_idle();
     co_return Result<void>();
   }
+
+ private:
+  Duration most() const { return args().most.value_or(args().least); }
+
+  Awaitable<void> delay_program(engine::RunContext& run) {
+    while (!healed_->is_set()) {
+      const Duration delay(std::uniform_int_distribution<Duration::rep>(args().least.count(), most().count())(random_));
+      Duration rest = kShortestRest;
+      if (sandbox::FaultHandler* const program = program_of(run); program != nullptr && program->suspend()) {
+        act();
+        static_cast<void>(co_await with_deadline(delay, "delay", healed_->wait()));
+        if (program == program_of(run)) static_cast<void>(program->resume());  // Otherwise it has ended meanwhile.
+        const double part = std::max(args().share, 0.001);
+        rest = std::max(rest, std::chrono::duration_cast<Duration>(delay * (1 - part) / part));
+      }
+      static_cast<void>(co_await with_deadline(rest, "rest", healed_->wait()));
+    }
+  }
+  static sandbox::FaultHandler* program_of(engine::RunContext& run) {
+    sandbox::Incarnation* const guest = run.sandbox().incarnation();
+    if (guest == nullptr || guest->handler() == nullptr || guest->page_server() != nullptr) return nullptr;
+    return guest->handler();
+  }
+
+  static constexpr Duration kShortestRest = std::chrono::milliseconds(1);
+  std::optional<Event> healed_;
+  std::optional<TaskGroup> tasks_;
+  std::mt19937_64 random_;
 };
 
 const FaultRegistration<DelayReads> registration{
-    "uffd.delay", "The page server's reads of the snapshot take longer, on demand and for prefetch.",
+    "uffd.delay",
+    "Page faults are served later: reads of the snapshot take longer, or the handler's program stands still at times.",
     "uffd.delay, for: 5s, args: {least: 1ms, most: 50ms, share: 0.1}", "reads are fast again, at once"};
 
 }  // namespace

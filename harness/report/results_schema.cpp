@@ -21,6 +21,24 @@ json exactly(json properties) {
           {"required", std::move(required)},
           {"additionalProperties", false}};
 }
+/// What a page server counted; empty when the guest's faults were served by a program, or it was never healthy.
+json uffd_schema() {
+  const json latency = exactly({{"p50", kNumber}, {"p99", kNumber}, {"max", kNumber}});
+  const json working_set = exactly(
+      {{"hits", kCount}, {"late", kCount}, {"misses", kCount}, {"hit_ratio", {{"minimum", 0}, {"maximum", 1}}}});
+  return {{"type", "object"},
+          {"properties",
+           {{"faults", kCount},
+            {"removes", kCount},
+            {"removed_pages", kCount},
+            {"eagain", kCount},
+            {"copied_pages", kCount},
+            {"zero_pages", kCount},
+            {"prefetched_pages", kCount},
+            {"working_set", working_set},
+            {"fault_latency_us", latency}}},
+          {"additionalProperties", false}};
+}
 json list_of(json element) { return {{"type", "array"}, {"items", std::move(element)}}; }
 
 json run_schema() {
@@ -38,7 +56,8 @@ json run_schema() {
        {"faults",
         list_of(exactly({{"name", kText}, {"acted", kCount}, {"first_at_ms", {{"type", {"number", "null"}}}}}))},
        {"restores",
-        list_of(exactly({{"from", kText}, {"to_healthy_ms", kNumber}, {"phases_ms", kPhases}, {"uffd", kObject}}))},
+        list_of(
+            exactly({{"from", kText}, {"to_healthy_ms", kNumber}, {"phases_ms", kPhases}, {"uffd", uffd_schema()}}))},
        {"pauses", list_of(exactly({{"snapshot", kText},
                                    {"type", kText},
                                    {"downtime_ms", kNumber},

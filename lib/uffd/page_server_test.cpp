@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "lib/uffd/testing/server_fixture.h"
 
@@ -201,6 +203,18 @@ TEST_P(PageServerTest, UnmappedMemoryIsNoLongerServed) {
   vmm_->forget_region(1);
   EXPECT_EQ(page(2), pattern_page(2));
   EXPECT_EQ(server_->stats().unmaps, 1u);
+}
+
+TEST_P(PageServerTest, AForkOfTheVmmIsNotServedAndChangesNothingForIt) {
+  extra_features_ = UFFD_FEATURE_EVENT_FORK;
+  restore(on_demand());
+  const pid_t child = ::fork();  // Returns when the event was read.
+  if (child == 0) ::_exit(0);
+  ASSERT_GT(child, 0);
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(server_->stats().forks, 1u);
+  EXPECT_EQ(page(2), pattern_page(2));
 }
 
 TEST_P(PageServerTest, MovedMemoryIsServedAtItsNewPlace) {
