@@ -74,6 +74,24 @@ TEST_F(Files, KeepWhatWasWrittenThroughAllActs) {
   EXPECT_GT(acts.verified, 5 * kPages);
 }
 
+TEST_F(Files, EveryWriteIsAGenerationOfItsOwn) {
+  std::vector<std::uint32_t> latest(set.files(), 0);
+  for (int i = 0; i < 500; ++i) {
+    const Acts before = set.acts();
+    ASSERT_EQ(set.step(choice), "");
+    const bool wrote = set.acts().written + set.acts().mapped > before.written + before.mapped;
+    bool found = false;
+    for (std::size_t file = 0; file < set.files(); ++file) {
+      for (std::size_t page = 0; page < kPages; ++page) {
+        if (set.generation(file, page) <= latest[file]) continue;
+        latest[file] = set.generation(file, page);
+        found = true;
+      }
+    }
+    ASSERT_TRUE(found || !wrote) << "step " << i;
+  }
+}
+
 TEST_F(Files, EveryByteOfAPageIsLookedAt) {
   for (std::size_t offset = 0; offset < kPageBytes; offset += 7) {
     const std::uint64_t at = 9 * kPageBytes + offset;

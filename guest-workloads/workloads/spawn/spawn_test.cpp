@@ -64,7 +64,7 @@ TEST_F(Figures, ThatFillUpInTheFirstRoundsAreNone) {
 }
 
 TEST_F(Figures, WithinTheToleranceAreNone) {
-  rounds(99, [](int i) { return 10U + static_cast<unsigned>(i) / 45; });
+  rounds(99, [](int i) { return 10U + static_cast<unsigned>(i) / 33; });
   EXPECT_FALSE(growth.trend());
 }
 
