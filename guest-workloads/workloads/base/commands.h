@@ -6,7 +6,7 @@
 //     for (; commands.checks_waiting() != 0; commands.check_answered()) output.write(verdict_line(...));
 //   }
 //
-// `quiesce` and `resume` are answered here. While quiesced, serve() stays in here, so the workload does nothing, except
+// `collect`, `quiesce` and `resume` are answered here. While quiesced, serve() stays in here, so the workload does nothing, except
 // when a check waits: it then returns, and the workload does what a verdict takes. One thread.
 #pragma once
 

@@ -9,6 +9,7 @@
 #include <sys/user.h>
 
 #include "guest-workloads/workloads/base/testing/program.h"
+#include "guest-workloads/workloads/spawn/family.h"
 #include "guest-workloads/workloads/spawn/growth.h"
 #include "guest-workloads/workloads/spawn/own_use.h"
 
@@ -187,8 +188,16 @@ TEST_F(Program, ACleanRunPassesAndReallyLooked) {
 
 TEST_F(Program, ACheckIsAboutARoundThatCameAfterIt) {
   start({"--pause", "1h"});
-  const auto first = check();
-  EXPECT_EQ(check()["rounds"], first["rounds"].get<int>() + 1);
+  EXPECT_EQ(next("beat")["rounds"], 1);
+  EXPECT_EQ(check()["rounds"], 2);
+  EXPECT_EQ(check()["rounds"], 3);
+}
+
+TEST_F(Program, ALeafThatIsSentWrongBytesSaysSo) {
+  ProgramTest::start(SPAWN_PROGRAM, {"--leaf", "1", "2", "3", "0"});
+  send("not what follows from the key");
+  end_commands();
+  EXPECT_EQ(wait_exit(), kWrongMemory);
 }
 
 TEST_F(Program, AProcessThatDoesNotEndIsAHangAndTheNextRoundGoesOn) {

@@ -237,7 +237,7 @@ TEST_F(Program, ACleanRunPassesAndReallyLooked) {
 
 TEST_F(Program, TimersThatFireLateAreAFinding) {
   start({"--late", "300ms", "--grace", "500ms"});
-  next("beat");
+  next("beat", [](const auto& line) { return line["ticks"] > 0; });
   ::kill(pid, SIGSTOP);
   ::usleep(1'000'000);  // The time that is to be missed.
   ::kill(pid, SIGCONT);
@@ -246,6 +246,13 @@ TEST_F(Program, TimersThatFireLateAreAFinding) {
   EXPECT_EQ(finding["id"], "clock-skew");
   EXPECT_THAT(finding["message"].get<std::string>(), HasSubstr("timer-"));
   EXPECT_EQ(next("verdict")["pass"], false);
+}
+
+TEST_F(Program, ACheckWaitsForEveryTimer) {
+  start({"--period", "1s"});
+  send("check");
+  const auto verdict = next("verdict");
+  for (const char* kind : {"nanosleep", "condition", "timerfd", "wall"}) EXPECT_GE(verdict[kind], 1) << kind;
 }
 
 TEST_F(Program, AWallClockThatNobodySetsIsAFindingAndACheckWaitsForIt) {

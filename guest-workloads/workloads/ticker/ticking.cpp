@@ -48,11 +48,23 @@ void Ticking::look() {
 }
 
 void Ticking::answer_checks() {
-  if (undecided()) return;
+  if (commands_.checks_waiting() != 0 && !ticks_at_check_) {
+    ticks_at_check_.emplace();
+    for (std::size_t kind = 0; kind < Timers::kKinds; ++kind) (*ticks_at_check_)[kind] = timers_.ticks(kind);
+  }
+  if (undecided() || (!commands_.quiesced() && !have_ticked())) return;
+  ticks_at_check_.reset();
   for (; commands_.checks_waiting() != 0; commands_.check_answered()) {
     output_.write(workload::verdict_line(findings_ == 0, counters()));
     output_.flush();
   }
+}
+
+bool Ticking::have_ticked() const {
+  for (std::size_t kind = 0; ticks_at_check_ && kind < Timers::kKinds; ++kind) {
+    if (timers_.ticks(kind) == (*ticks_at_check_)[kind] && !timers_.is_missing(kind)) return false;
+  }
+  return true;
 }
 
 void Ticking::report(const ClockFinding& finding) {

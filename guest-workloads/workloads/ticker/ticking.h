@@ -3,8 +3,12 @@
 //   Ticking ticking(options, STDIN_FILENO);
 //   ticking.run();
 //
-// A check waits until all that was seen so far is decided, which takes the grace time at most.
+// A check waits until every timer has fired once more, and until all that was seen so far is decided, which takes the grace
+// time at most.
 #pragma once
+
+#include <array>
+#include <optional>
 
 #include "guest-workloads/workloads/base/commands.h"
 #include "guest-workloads/workloads/base/json_line.h"
@@ -28,6 +32,8 @@ class Ticking {
  private:
   void look();
   void answer_checks();
+  /// Whether all timers have fired since the check came; one that is known to be missing is not waited for.
+  bool have_ticked() const;
   bool undecided() const { return watch_.undecided() || lateness_.undecided(); }
   void beat_when_due();
   workload::JsonObject counters() const;
@@ -42,6 +48,7 @@ class Ticking {
   ClockWatch watch_;
   Lateness lateness_;
   Timers timers_;
+  std::optional<std::array<std::uint64_t, Timers::kKinds>> ticks_at_check_;
   Nanoseconds last_beat_{};
 };
 

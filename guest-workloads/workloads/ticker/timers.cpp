@@ -70,9 +70,9 @@ void Timers::run(std::size_t kind) {
 }
 
 void Timers::end_wait(Timer& timer, const Tick& tick) {
-  timer.waiting_since = 0;
-  ++timer.ticks;
   lateness_.take(tick);
+  timer.waiting_since = 0;  // Only now: in between it would neither be missing nor late.
+  ++timer.ticks;
 }
 
 void Timers::nanosleep_tick(Timer& timer) {

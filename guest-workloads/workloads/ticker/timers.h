@@ -34,6 +34,10 @@ class Timers {
 
   /// Reports, once each, ticks that are overdue by more than `late` and have not come. Not while the timers are held.
   void look_for_missing(Nanoseconds late);
+  /// Whether the present tick of a timer has been reported as missing.
+  bool is_missing(std::size_t kind) const {
+    return timers_[kind].told != 0 && timers_[kind].told == timers_[kind].waiting_since;
+  }
   std::uint64_t ticks(std::size_t kind) const { return timers_[kind].ticks; }
   static const char* name(std::size_t kind);
 
