@@ -8,6 +8,7 @@
 #include "guest-workloads/agent/identity.h"
 #include "guest-workloads/agent/kernel_log.h"
 #include "guest-workloads/agent/output_stream.h"
+#include "guest-workloads/agent/quiesce.h"
 #include "guest-workloads/agent/reaper.h"
 #include "guest-workloads/agent/workloads.h"
 
@@ -20,16 +21,31 @@ struct Agent::Parts {
         system(config.in_guest ? make_guest_system() : make_untouched_system()),
         identity(*system, config.state_directory),
         server(std::move(acceptor), router, config.limits),
-        output(context.get_executor(), config.output, read_boot_id(),
-               [this] { return server.register_listener_again(); }),
+        output(context.get_executor(), config.output, read_boot_id(), [this] { return renew_listener(); }),
         kernel_log(context.get_executor(), output),
-        health(identity, [this] { return output.epoch(); }),
+        health(
+            identity, [this] { return output.epoch(); }, [this] { return quiesce.quiesced(); }),
         exec(context.get_executor(), reaper, identity),
-        workloads(context.get_executor(), reaper, identity, output, config.workloads) {
+        workloads(context.get_executor(), reaper, identity, output, config.workloads),
+        quiesce(*system, workloads, [this] { server.close_idle(); }) {
     health.add_routes(router);
     identity.add_routes(router);
     exec.add_routes(router);
     workloads.add_routes(router);
+    quiesce.add_routes(router);
+    identity.on_new_generation([this] { return quiesce.undo(); });
+  }
+
+  bool renew_listener() {
+    switch (identity.listener()) {
+      case agent::ListenerAfterReset::kHandshake:
+        return server.register_listener_again();
+      case agent::ListenerAfterReset::kDoubleRebind:
+        return server.register_listener_twice();
+      case agent::ListenerAfterReset::kUntouched:
+        return true;
+    }
+    return false;
   }
 
   Reaper reaper;
@@ -42,6 +58,7 @@ struct Agent::Parts {
   HealthService health;
   ExecService exec;
   WorkloadService workloads;
+  QuiesceService quiesce;
 };
 
 Agent::Agent(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}

@@ -7,6 +7,7 @@
 #include <linux/random.h>
 #include <sys/ioctl.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "lib/base/unique_fd.h"
 
@@ -41,12 +42,20 @@ class KernelSystem : public GuestSystem {
     }
     return {};
   }
+
+  Result<void> drop_page_cache() override {
+    ::sync();
+    const UniqueFd drop(::open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC));
+    if (!drop || ::write(drop.get(), "3\n", 2) != 2) return errno_error("drop the page cache");
+    return {};
+  }
 };
 
 class UntouchedSystem : public GuestSystem {
  public:
   Result<Duration> set_wall_clock(Duration) override { return Duration::zero(); }
   Result<void> add_entropy(std::string_view) override { return {}; }
+  Result<void> drop_page_cache() override { return {}; }
 };
 
 }  // namespace

@@ -19,6 +19,8 @@ class GuestSystem {
   /// Mixes `bytes` into the kernel's random state, credits them, and reseeds its generator from it at once
   /// (random(4): RNDADDENTROPY, RNDRESEEDCRNG): clones of one snapshot draw different bytes from here on.
   virtual Result<void> add_entropy(std::string_view bytes) = 0;
+  /// Writes dirty pages back and drops what the kernel can read again (proc(5), drop_caches).
+  virtual Result<void> drop_page_cache() = 0;
 };
 
 /// The kernel that this process runs on. Needs CAP_SYS_TIME and CAP_SYS_ADMIN.

@@ -34,9 +34,11 @@ std::string read_boot_id() {
   return id;
 }
 
-HealthService::HealthService(const IdentityService& identity, std::function<std::uint64_t()> output_epoch)
+HealthService::HealthService(const IdentityService& identity, std::function<std::uint64_t()> output_epoch,
+                             std::function<bool()> quiesced)
     : identity_(identity),
       output_epoch_(std::move(output_epoch)),
+      quiesced_(std::move(quiesced)),
       boot_id_(read_boot_id()),
       kernel_(kernel_release()) {}
 
@@ -53,6 +55,7 @@ agent::HealthReport HealthService::report() const {
   report.wall_clock = now(CLOCK_REALTIME);
   report.generation = identity_.generation();
   report.output_epoch = output_epoch_();
+  report.quiesced = quiesced_();
   return report;
 }
 

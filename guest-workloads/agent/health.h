@@ -12,8 +12,9 @@ namespace snaphammer::guest {
 
 class HealthService {
  public:
-  /// `output_epoch` says which output connection is the latest.
-  HealthService(const IdentityService& identity, std::function<std::uint64_t()> output_epoch);
+  /// `output_epoch` says which output connection is the latest, `quiesced` whether the guest is prepared for a snapshot.
+  HealthService(const IdentityService& identity, std::function<std::uint64_t()> output_epoch,
+                std::function<bool()> quiesced);
 
   void add_routes(Router& router);
   agent::HealthReport report() const;
@@ -23,6 +24,7 @@ class HealthService {
 
   const IdentityService& identity_;
   std::function<std::uint64_t()> output_epoch_;
+  std::function<bool()> quiesced_;
   std::string boot_id_;
   std::string kernel_;
 };

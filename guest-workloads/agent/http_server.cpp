@@ -8,6 +8,7 @@
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
+#include <unistd.h>
 
 namespace snaphammer::guest {
 
@@ -52,10 +53,40 @@ void HttpServer::stop() {
   stopped_ = true;
   boost::system::error_code ignored;
   acceptor_.close(ignored);
+  if (stale_) stale_->close(ignored);
+  unserved_.clear();
   for (Connection& connection : connections_) connection.stream.close();
 }
 
 bool HttpServer::register_listener_again() { return register_again(acceptor_); }
+
+bool HttpServer::register_listener_twice() {
+  if (!register_again(acceptor_)) return false;
+  boost::system::error_code error;
+  const Protocol protocol = acceptor_.local_endpoint(error).protocol();
+  const int again = error ? -1 : ::dup(acceptor_.native_handle());
+  if (again < 0) return false;
+  if (stale_) stale_->close(error);
+  stale_ = std::make_unique<Acceptor>(acceptor_.get_executor());
+  stale_->assign(protocol, again, error);
+  if (error) {
+    ::close(again);
+    return false;
+  }
+  asio::co_spawn(acceptor_.get_executor(), accept_for_nobody(), end_program_on);
+  return true;
+}
+
+Awaitable<void> HttpServer::accept_for_nobody() {
+  auto [error, socket] = co_await stale_->async_accept(as_result);
+  if (!error && !stopped_) unserved_.push_back(std::move(socket));
+}
+
+void HttpServer::close_idle() {
+  for (Connection& connection : connections_) {
+    if (connection.waits) connection.stream.close();
+  }
+}
 
 Awaitable<void> HttpServer::accept() {
   while (!stopped_) {

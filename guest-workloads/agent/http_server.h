@@ -29,6 +29,12 @@ class HttpServer {
   /// See register_again(). The accept loop goes on with the new registration. When the listening socket itself
   /// turns out unusable this is false, and the agent cannot serve any more.
   bool register_listener_again();
+  /// The defect of a runtime that did so twice: a second registration of the same listening socket which nobody reads
+  /// any more. It takes the next connection and never serves it.
+  bool register_listener_twice();
+
+  /// Closes the connections that wait for a request.
+  void close_idle();
 
   std::size_t connections() const { return connections_.size(); }
 
@@ -41,6 +47,7 @@ class HttpServer {
   using Position = std::list<Connection>::iterator;
 
   Awaitable<void> accept();
+  Awaitable<void> accept_for_nobody();
   void admit(Socket socket);
   bool make_room();
   Awaitable<void> serve(Position connection);
@@ -50,6 +57,8 @@ class HttpServer {
   const Router& router_;
   HttpLimits limits_;
   std::list<Connection> connections_;
+  std::unique_ptr<Acceptor> stale_;  ///< Of register_listener_twice().
+  std::list<Socket> unserved_;
   bool stopped_ = false;
 };
 

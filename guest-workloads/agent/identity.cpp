@@ -40,8 +40,13 @@ void IdentityService::add_routes(Router& router) {
 }
 
 Awaitable<void> IdentityService::answer(Exchange& exchange) {
+  const std::string before = generation();
   Result<InitReport> report =
       read_request(exchange).and_then([this](const InitRequest& request) { return apply(request); });
+  if (report && generation() != before && on_new_generation_) {
+    auto followed = co_await on_new_generation_();
+    if (!followed) report = tl::unexpected(followed.error());
+  }
   if (report) {
     const nlohmann::json body = report->to_json();
     co_await exchange.respond(200, body);
@@ -64,6 +69,7 @@ Result<InitReport> IdentityService::apply(const InitRequest& request) {
   }
   SNAP_TRY(store(request));
   environment_ = request.identity.environment;
+  listener_ = request.listener;
   report_ = report;
   return report;
 }

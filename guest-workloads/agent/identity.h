@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -19,6 +20,8 @@ class IdentityService {
   IdentityService(GuestSystem& system, std::filesystem::path state_directory);
 
   void add_routes(Router& router);
+  /// Awaited before the answer to an init with a new generation: the guest was booted, restored or cloned.
+  void on_new_generation(std::function<Async<void>()> hook) { on_new_generation_ = std::move(hook); }
 
   /// Applies a request. The same generation again gets the same answer and changes nothing. After a failure
   /// nothing is remembered, and the same request may be tried again.
@@ -26,6 +29,8 @@ class IdentityService {
 
   /// Of the last init; empty before the first.
   const std::string& generation() const { return report_.generation; }
+  /// What is to become of the listener in the guest's next lives.
+  agent::ListenerAfterReset listener() const { return listener_; }
   /// What every exec and workload gets.
   const std::map<std::string, std::string>& environment() const { return environment_; }
 
@@ -37,6 +42,8 @@ class IdentityService {
   std::filesystem::path state_directory_;
   agent::InitReport report_;
   std::map<std::string, std::string> environment_;
+  agent::ListenerAfterReset listener_ = agent::ListenerAfterReset::kHandshake;
+  std::function<Async<void>()> on_new_generation_;
 };
 
 }  // namespace snaphammer::guest

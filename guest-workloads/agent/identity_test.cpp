@@ -20,6 +20,7 @@ class NotingSystem : public GuestSystem {
     entropy += bytes;
     return {};
   }
+  Result<void> drop_page_cache() override { return {}; }
   std::vector<Duration> clocks;
   std::string entropy;
   bool fails = false;

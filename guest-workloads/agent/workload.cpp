@@ -118,6 +118,8 @@ Awaitable<void> Workload::take_finding(std::string_view line) {
 void Workload::take_message(const std::string& type, nlohmann::json message) {
   if (type == "ready") {
     ready_ = true;
+  } else if (type == "collected" || type == "quiesced" || type == "resumed") {
+    ++answers_[type];
   } else if (type == "verdict") {
     Result<CheckReport> verdict = CheckReport::from_json(message);
     if (verdict) {
@@ -158,6 +160,20 @@ Async<void> Workload::wait_ready(Duration timeout) {
     co_return Error(ErrorKind::kGone, what + " " + child_->end().describe() + " before it was ready" + said);
   }
   co_return Error(ErrorKind::kTimeout, what + " was not ready within " + format_duration(timeout) + said);
+}
+
+Async<void> Workload::ask(std::string command, std::string answer, Duration timeout) {
+  const auto self = shared_from_this();
+  const std::uint64_t wanted = answers_[answer] + 1;
+  const TimePoint deadline = SteadyClock::now() + timeout;
+  send(command + "\n");
+  asio::steady_timer timer(executor_);
+  wake_at(timer, deadline);
+  while (answers_[answer] < wanted && !finished() && SteadyClock::now() < deadline) co_await changed_.wait();
+  if (answers_[answer] >= wanted) co_return Result<void>();
+  const std::string what = "workload " + request_.as + ": " + command + ": ";
+  if (finished()) co_return Error(ErrorKind::kGone, what + "it " + child_->end().describe());
+  co_return Error(ErrorKind::kTimeout, what + "no answer within " + format_duration(timeout));
 }
 
 std::optional<CheckReport> Workload::outcome(std::uint64_t check, TimePoint deadline) const {

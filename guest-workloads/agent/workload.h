@@ -8,6 +8,7 @@
 // It reads its process for as long as that lives and holds itself meanwhile. One io_context thread.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,6 +37,10 @@ class Workload : public std::enable_shared_from_this<Workload> {
   /// the client did not take stay for the next check. `silence`: how long neither may come. One at a time: see checking().
   Awaitable<void> check(Exchange& exchange, Duration silence);
   bool checking() const { return checking_; }
+
+  /// Sends a command and returns when the workload has written the line of type `answer`; an error when it ends before
+  /// that or takes longer.
+  Async<void> ask(std::string command, std::string answer, Duration timeout);
 
   /// Sends `stop`, and SIGKILL to its process group after `timeout`; returns when it has ended.
   Awaitable<agent::WorkloadInfo> stop(Duration timeout);
@@ -83,6 +88,7 @@ class Workload : public std::enable_shared_from_this<Workload> {
   bool checking_ = false;
   std::uint64_t checks_sent_ = 0;
   std::uint64_t verdicts_seen_ = 0;
+  std::map<std::string, std::uint64_t> answers_;  ///< How many lines of each type that ask() waits for have come.
   agent::CheckReport verdict_;
 };
 

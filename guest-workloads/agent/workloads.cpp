@@ -1,5 +1,7 @@
 #include "guest-workloads/agent/workloads.h"
 
+#include <vector>
+
 #include <unistd.h>
 
 #include "lib/agent/json_fields.h"
@@ -45,6 +47,19 @@ void WorkloadService::add_routes(Router& router) {
 
 void WorkloadService::abandon() {
   for (const auto& [as, workload] : workloads_) workload->abandon();
+}
+
+Async<void> WorkloadService::ask_all(std::string command, std::string answer, Duration timeout) {
+  std::vector<std::shared_ptr<Workload>> running;  // Workloads may be started and stopped meanwhile.
+  for (const auto& [as, workload] : workloads_) {
+    if (workload->running()) running.push_back(workload);
+  }
+  for (const std::shared_ptr<Workload>& workload : running) {
+    auto answered = co_await workload->ask(command, answer, timeout);
+    // One that ended on the way has nothing left to be quiesced; a check tells how it ended.
+    if (!answered && answered.error().kind() != ErrorKind::kGone) co_return answered;
+  }
+  co_return Result<void>();
 }
 
 Awaitable<void> WorkloadService::list(Exchange& exchange) {

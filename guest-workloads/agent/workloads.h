@@ -25,6 +25,8 @@ class WorkloadService {
                   std::filesystem::path directory);
 
   void add_routes(Router& router);
+  /// Asks every workload that runs, one after the other. The first that fails ends it.
+  Async<void> ask_all(std::string command, std::string answer, Duration timeout);
   /// See Workload::abandon().
   void abandon();
 

@@ -195,6 +195,18 @@ Result<void> RunContext::record_working_set() {
   return store_->set_working_set(restored_->snapshot, pages);
 }
 
+Async<void> RunContext::quiesce() {
+  if (auto done = co_await sandbox_.quiesce(); !done) co_return fail("unhealthy", done.error());
+  quiesced_by_step_ = true;
+  co_return Result<void>();
+}
+
+Async<void> RunContext::unquiesce() {
+  if (auto done = co_await sandbox_.unquiesce(); !done) co_return fail("left-quiesced", done.error());
+  quiesced_by_step_ = false;
+  co_return Result<void>();
+}
+
 Async<void> RunContext::destroy() {
   end_restore();
   workloads_.clear();
@@ -217,6 +229,7 @@ Result<std::filesystem::path> RunContext::snapshot_directory(const std::optional
 }
 
 void RunContext::end_restore() {
+  quiesced_by_step_ = false;
   if (!restored_) return;
   sandbox::Incarnation* const incarnation = sandbox_.incarnation();
   if (incarnation != nullptr && incarnation->page_server() != nullptr) {

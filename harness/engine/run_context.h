@@ -58,6 +58,10 @@ class RunContext final : private sandbox::PhaseObserver {
   Async<void> verify_snapshot(const std::string& id);
   /// Waits until the guest is healthy again, and records how the restore went.
   Async<void> await_healthy(Duration within);
+  Async<void> quiesce();
+  Async<void> unquiesce();
+  /// Whether a step has quiesced the guest, so that it is right that it is.
+  bool quiesced_by_step() const { return quiesced_by_step_; }
   Async<void> destroy();
   /// Undoes every fault and ends the guest: always, at the end of a run, and bounded.
   Awaitable<void> end();
@@ -116,6 +120,7 @@ class RunContext final : private sandbox::PhaseObserver {
   };
   std::optional<Restored> restored_;  ///< Where the present guest comes from; nothing after a boot.
   std::uint64_t taken_ = 0;
+  bool quiesced_by_step_ = false;
   std::set<std::string> workloads_;
   std::vector<std::unique_ptr<oracles::Oracle>> oracles_;
   FindingLog findings_;

@@ -49,6 +49,12 @@ const scenario::Registration<scenario::SettingSupport> kSupported[] = {
     scenario::Registration<scenario::SettingSupport>{{"runtime.restore.budget_ready", "", {}}},
     scenario::Registration<scenario::SettingSupport>{{"runtime.restore.budget_init", "", {}}},
     scenario::Registration<scenario::SettingSupport>{{"runtime.restore.reseed", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"runtime.restore.budgets", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"runtime.restore.listener", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"runtime.pause.drop_page_cache", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"runtime.quiesce.enabled", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"runtime.quiesce.gc", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"runtime.quiesce.single_thread", "", {}}},
     scenario::Registration<scenario::SettingSupport>{{"runtime.snapshot.zero_blocks", "", {}}},
     scenario::Registration<scenario::SettingSupport>{{"runtime.snapshot.checksums", "", {}}},
     scenario::Registration<scenario::SettingSupport>{{"runtime.snapshot.sync", "", {}}},
@@ -111,6 +117,15 @@ Result<sandbox::SandboxConfig> sandbox_config(const scenario::RuntimeKnobs& knob
   config.budget_ready = knobs.restore.budget_ready;
   config.budget_init = knobs.restore.budget_init;
   config.reseed = knobs.restore.reseed;
+  config.budgets = knobs.restore.budgets;
+  config.listener = knobs.restore.listener;
+  config.drop_page_cache = knobs.pause.drop_page_cache;
+  config.quiesce.reset();
+  if (knobs.quiesce.enabled) {
+    config.quiesce.emplace();
+    config.quiesce->gc = knobs.quiesce.gc;
+    config.quiesce->single_thread = knobs.quiesce.single_thread;
+  }
   return config;
 }
 

@@ -11,6 +11,8 @@
 
 #include "harness/scenario/fields.h"
 #include "lib/base/units.h"
+#include "lib/agent/protocol.h"
+#include "lib/sandbox/budgets.h"
 #include "lib/snapshot/options.h"
 #include "lib/uffd/policy.h"
 
@@ -22,10 +24,11 @@ using uffd::OnEagain;
 using uffd::OnRemove;
 using uffd::Prefetch;
 
-enum class QuiesceGc { kLast, kFirst, kOff };
+using agent::QuiesceGc;
+using ListenerAfterRestore = agent::ListenerAfterReset;
+using RestoreBudgets = sandbox::Budgets;
+
 enum class QuiescePorts { kStop, kKeep };
-enum class ListenerAfterRestore { kHandshake, kDoubleRebind, kUntouched };
-enum class RestoreBudgets { kSeparate, kShared };
 
 struct BuiltinHandler {};
 /// An external Firecracker handler; `{socket}` and `{memory}` in its words are replaced.

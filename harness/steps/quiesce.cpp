@@ -1,4 +1,5 @@
 // quiesce: {}
+#include "harness/engine/run_context.h"
 #include "harness/scenario/step.h"
 
 namespace snaphammer::steps {
@@ -8,6 +9,8 @@ using scenario::Fields;
 
 struct Quiesce {};
 void describe(Fields<Quiesce>&) {}
+
+Async<void> execute(const Quiesce&, engine::RunContext& run) { return run.quiesce(); }
 
 const scenario::StepRegistration<Quiesce> registration{
     "quiesce", "Quiesces the guest as a pause would, without pausing it.", "quiesce: {}"};

@@ -1,4 +1,5 @@
 // unquiesce: {}
+#include "harness/engine/run_context.h"
 #include "harness/scenario/step.h"
 
 namespace snaphammer::steps {
@@ -8,6 +9,8 @@ using scenario::Fields;
 
 struct Unquiesce {};
 void describe(Fields<Unquiesce>&) {}
+
+Async<void> execute(const Unquiesce&, engine::RunContext& run) { return run.unquiesce(); }
 
 const scenario::StepRegistration<Unquiesce> registration{"unquiesce", "Undoes quiesce.", "unquiesce: {}"};
 

@@ -124,6 +124,21 @@ Async<InitReport> Client::init(InitRequest request) {
   co_return parse_answer<InitReport>(body);
 }
 
+Async<void> Client::post(std::string path, std::string body, Duration limit) {
+  HttpCall call{"POST", std::move(path), std::move(body)};
+  auto answer = co_await call_for_body(executor_, door_, options_, std::move(call), limit);
+  CO_SNAP_TRY(answer);
+  co_return Result<void>();
+}
+
+Async<void> Client::prepare(PrepareRequest request) {
+  return post("/snapshot/prepare", print_json(request.to_json()), request.timeout + kGrace);
+}
+
+Async<void> Client::undo_prepare() { return post("/snapshot/undo", "{}", options_.request_timeout); }
+
+Async<void> Client::drop_page_cache() { return post("/snapshot/drop-page-cache", "{}", options_.request_timeout); }
+
 Async<ExecResult> Client::exec(ExecRequest request, OnOutput on_output) {
   const TimePoint start = SteadyClock::now();
   ExecReader reader(options_.max_output, std::move(on_output));

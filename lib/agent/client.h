@@ -61,6 +61,12 @@ class Client {
   Async<HealthReport> health();
   Async<InitReport> init(InitRequest request);
 
+  /// Quiesces the guest for a snapshot; every workload has answered when it returns.
+  Async<void> prepare(PrepareRequest request);
+  /// Undoes prepare(); nothing happens when there is nothing to undo.
+  Async<void> undo_prepare();
+  Async<void> drop_page_cache();
+
   /// Runs a command. `on_output` gets the bytes as they come, the result has them too. A process
   /// that fails, times out or cannot be started is a result, not an error.
   Async<ExecResult> exec(ExecRequest request, OnOutput on_output = {});
@@ -75,6 +81,8 @@ class Client {
   Async<std::vector<WorkloadInfo>> workloads();
 
  private:
+  Async<void> post(std::string path, std::string body, Duration limit);
+
   asio::any_io_executor executor_;
   std::filesystem::path door_;
   ClientOptions options_;

@@ -10,6 +10,15 @@ namespace {
 
 constexpr std::size_t kMaxName = 64;
 
+/// The value among `all` that `text` names.
+template <class E>
+Result<E> named(std::string_view what, const std::string& text, std::initializer_list<E> all) {
+  for (const E value : all) {
+    if (name_of(value) == text) return value;
+  }
+  return Error(ErrorKind::kInvalid, std::string(what) + ": no such value '" + text + "'");
+}
+
 Duration nanoseconds(std::int64_t count) { return std::chrono::nanoseconds(count); }
 
 }  // namespace
@@ -21,9 +30,9 @@ bool is_valid_name(std::string_view name) {
 }
 
 nlohmann::json HealthReport::to_json() const {
-  return {{"status", status},         {"version", version},          {"boot_id", boot_id},
-          {"kernel", kernel},         {"uptime_ns", uptime.count()}, {"wall_clock_ns", wall_clock.count()},
-          {"generation", generation}, {"output_epoch", output_epoch}};
+  return {{"status", status},         {"version", version},           {"boot_id", boot_id},
+          {"kernel", kernel},         {"uptime_ns", uptime.count()},  {"wall_clock_ns", wall_clock.count()},
+          {"generation", generation}, {"output_epoch", output_epoch}, {"quiesced", quiesced}};
 }
 
 Result<HealthReport> HealthReport::from_json(const nlohmann::json& json) {
@@ -37,6 +46,7 @@ Result<HealthReport> HealthReport::from_json(const nlohmann::json& json) {
   report.wall_clock = nanoseconds(fields.integer("wall_clock_ns"));
   report.generation = fields.text("generation");
   report.output_epoch = fields.count("output_epoch");
+  report.quiesced = fields.boolean("quiesced");
   SNAP_TRY(fields.finish());
   return report;
 }
@@ -53,11 +63,54 @@ Result<Identity> Identity::from_json(const nlohmann::json& json) {
   return identity;
 }
 
+std::string_view name_of(ListenerAfterReset listener) {
+  switch (listener) {
+    case ListenerAfterReset::kHandshake:
+      return "handshake";
+    case ListenerAfterReset::kDoubleRebind:
+      return "double-rebind";
+    case ListenerAfterReset::kUntouched:
+      return "untouched";
+  }
+  return "";
+}
+
+std::string_view name_of(QuiesceGc gc) {
+  switch (gc) {
+    case QuiesceGc::kLast:
+      return "last";
+    case QuiesceGc::kFirst:
+      return "first";
+    case QuiesceGc::kOff:
+      return "off";
+  }
+  return "";
+}
+
+nlohmann::json PrepareRequest::to_json() const {
+  return {{"gc", name_of(gc)},
+          {"single_thread", single_thread},
+          {"timeout_ms", std::chrono::ceil<std::chrono::milliseconds>(timeout).count()}};
+}
+
+Result<PrepareRequest> PrepareRequest::from_json(const nlohmann::json& json) {
+  JsonFields fields(json, "prepare request");
+  PrepareRequest request;
+  const std::string gc = fields.text("gc");
+  request.single_thread = fields.boolean("single_thread");
+  const std::uint64_t timeout_ms = fields.count("timeout_ms");
+  SNAP_TRY(fields.finish());
+  SNAP_ASSIGN(request.gc, named("prepare request: gc", gc, {QuiesceGc::kLast, QuiesceGc::kFirst, QuiesceGc::kOff}));
+  SNAP_ASSIGN(request.timeout, timeout_from_ms(timeout_ms));
+  return request;
+}
+
 nlohmann::json InitRequest::to_json() const {
   return {{"generation", generation},
           {"wall_clock_ns", wall_clock.count()},
           {"identity", identity.to_json()},
-          {"entropy", base64_encode(entropy)}};
+          {"entropy", base64_encode(entropy)},
+          {"listener", name_of(listener)}};
 }
 
 Result<InitRequest> InitRequest::from_json(const nlohmann::json& json) {
@@ -66,11 +119,15 @@ Result<InitRequest> InitRequest::from_json(const nlohmann::json& json) {
   request.generation = fields.text("generation");
   request.wall_clock = nanoseconds(fields.integer("wall_clock_ns", 0));
   request.entropy = fields.base64("entropy", "");
+  const std::string listener = fields.text("listener", "handshake");
   const nlohmann::json identity = fields.any("identity");
   SNAP_TRY(fields.finish());
   if (!identity.is_null()) {
     SNAP_ASSIGN(request.identity, Identity::from_json(identity));
   }
+  SNAP_ASSIGN(request.listener, named("init request: listener", listener,
+                                      {ListenerAfterReset::kHandshake, ListenerAfterReset::kDoubleRebind,
+                                       ListenerAfterReset::kUntouched}));
   if (request.generation.empty() || request.generation.size() > kMaxName) {
     return Error(ErrorKind::kInvalid, "init request: a generation has 1 to 64 characters");
   }

@@ -2,6 +2,9 @@
 //
 //   GET  /health                   HealthReport
 //   POST /init                     InitRequest -> InitReport
+//   POST /snapshot/prepare         PrepareRequest -> {}: the guest is quiesced
+//   POST /snapshot/undo            {} -> {}: it goes on; the first /init of a new generation does the same
+//   POST /snapshot/drop-page-cache {} -> {}
 //   POST /exec                     ExecRequest -> stream of ExecFrame
 //   GET  /workloads                {"workloads": [WorkloadInfo...]}
 //   POST /workloads/start          StartWorkload -> WorkloadInfo (workload_protocol.h)
@@ -51,6 +54,7 @@ struct HealthReport {
   Duration wall_clock{};         ///< CLOCK_REALTIME of the guest, since 1970.
   std::string generation;        ///< Of the last InitRequest; empty before the first.
   std::uint64_t output_epoch{};  ///< Of the latest output connection; 0 before the first.
+  bool quiesced = false;         ///< Prepared for a snapshot, and that was not undone.
 
   nlohmann::json to_json() const;
   static Result<HealthReport> from_json(const nlohmann::json& json);
@@ -66,11 +70,20 @@ struct Identity {
   static Result<Identity> from_json(const nlohmann::json& json);
 };
 
+/// What the agent does with its vsock listener after a transport reset.
+enum class ListenerAfterReset {
+  kHandshake,     ///< Registers it anew with its reactor, once, and says `ready` only after that.
+  kDoubleRebind,  ///< Registers it twice, and leaves the second registration to nobody: it eats one connection.
+  kUntouched,     ///< Nothing.
+};
+std::string_view name_of(ListenerAfterReset listener);
+
 struct InitRequest {
   std::string generation;  ///< New for every boot, restore and clone. Repeated, nothing is done twice.
   Duration wall_clock{};   ///< The host's CLOCK_REALTIME, since 1970; 0 leaves the guest's clock alone.
   Identity identity;
   std::string entropy;     ///< Bytes for the guest kernel's random state, which is then reseeded; may be empty.
+  ListenerAfterReset listener = ListenerAfterReset::kHandshake;  ///< In this guest's next lives.
 
   nlohmann::json to_json() const;
   static Result<InitRequest> from_json(const nlohmann::json& json);
@@ -83,6 +96,23 @@ struct InitReport {
 
   nlohmann::json to_json() const;
   static Result<InitReport> from_json(const nlohmann::json& json);
+};
+
+/// When language runtimes collect garbage before a snapshot.
+enum class QuiesceGc {
+  kLast,   ///< After the last act of the agent that allocates.
+  kFirst,  ///< Before anything else.
+  kOff,    ///< They are not asked to.
+};
+std::string_view name_of(QuiesceGc gc);
+
+struct PrepareRequest {
+  QuiesceGc gc = QuiesceGc::kLast;
+  bool single_thread = true;                    ///< Runtimes go single-threaded until it is undone.
+  Duration timeout = std::chrono::seconds(20);  ///< For each workload to answer. Whole milliseconds.
+
+  nlohmann::json to_json() const;
+  static Result<PrepareRequest> from_json(const nlohmann::json& json);
 };
 
 /// How a process in the guest ended: one of the two is set, neither while it runs.

@@ -103,8 +103,10 @@ void expect_same_after_travel(const T& sent) {
 }
 
 TEST(Protocol, EverythingArrivesAsItWasSent) {
-  expect_same_after_travel(HealthReport{"ok", "0.1", "b", "6.1", Duration(5), Duration(7), "g", 3});
-  expect_same_after_travel(InitRequest{"g", Duration(1), {"n", {{"K", "v"}}, "t"}, std::string("\0\xff", 2)});
+  expect_same_after_travel(HealthReport{"ok", "0.1", "b", "6.1", Duration(5), Duration(7), "g", 3, true});
+  expect_same_after_travel(InitRequest{"g", Duration(1), {"n", {{"K", "v"}}, "t"}, std::string("\0\xff", 2),
+                                       ListenerAfterReset::kDoubleRebind});
+  expect_same_after_travel(PrepareRequest{QuiesceGc::kFirst, false, std::chrono::milliseconds(7)});
   expect_same_after_travel(InitReport{"g", Duration(-5), 32});
   expect_same_after_travel(
       ExecRequest{"id", {"a", "b"}, {{"K", "v"}}, "/tmp", std::string("in\0", 3), std::chrono::seconds(2)});

@@ -1,13 +1,14 @@
 // What host and agent say about workloads, and the contract between the agent and a workload.
 //
-// A workload is any program. It gets commands on its standard input, one line each: `check`, `quiesce`, `resume`,
-// `stop`. It writes JSON lines on its standard output:
+// A workload is any program. It gets commands on its standard input, one line each: `check`, `collect` (garbage, where
+// its runtime has some), `quiesce` (stand still, single-threaded if it can; `quiesce keep-threads`: without that),
+// `resume`, `stop`. It writes JSON lines on its standard output:
 //
 //   {"type":"ready"}                                             once, when it is at work
 //   {"type":"beat", ...}                                         now and then; forwarded to the host
 //   {"type":"finding","id":"stale-page","message":"...","evidence":{...}}
 //   {"type":"verdict","pass":true, ...counters}                  one for each `check`, after all its findings
-//   {"type":"quiesced"}, {"type":"resumed"}                      one for each `quiesce` and `resume`
+//   {"type":"collected"}, {"type":"quiesced"}, {"type":"resumed"}    one for each of these commands
 //
 // The agent keeps findings until a check has delivered them. When too many wait, it stops reading and the workload
 // blocks on its output, so a workload must be able to wait there. `stop`, or the end of its input, ends it.

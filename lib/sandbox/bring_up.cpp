@@ -1,5 +1,6 @@
 #include "lib/sandbox/bring_up.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include <boost/asio/co_spawn.hpp>
@@ -30,9 +31,11 @@ void BringUp::start() {
 }
 
 Awaitable<void> BringUp::run() {
+  started_ = SteadyClock::now();
   Sequence sequence("bring up", observer_);
   sequence.add(kReady, options_.budget_ready, [this] { return incarnation_.unless_failed(ready()); });
-  sequence.add(kInit, options_.budget_init, [this] { return incarnation_.unless_failed(init()); });
+  sequence.add(kInit, options_.budgets == Budgets::kShared ? options_.budget_ready : options_.budget_init,
+               [this] { return incarnation_.unless_failed(init_within_budget()); });
   sequence.add(kHealth, kHealthDeadline, [this] { return incarnation_.unless_failed(health()); });
   sequence.add(kFirstExec, kFirstExecDeadline, [this] { return incarnation_.unless_failed(first_exec()); });
   outcome_ = co_await sequence.run(OnAbort::kAbandon);
@@ -49,6 +52,12 @@ Async<void> BringUp::ready() {
   auto ready = co_await incarnation_.output().wait_ready(0);
   CO_SNAP_TRY(ready);
   co_return Result<void>();
+}
+
+Async<void> BringUp::init_within_budget() {
+  if (options_.budgets == Budgets::kSeparate) return init();
+  const Duration left = options_.budget_ready - (SteadyClock::now() - started_);
+  return with_deadline(std::max(left, Duration(0)), "what ready has left of the shared budget", init());
 }
 
 Async<void> BringUp::init() {

@@ -7,6 +7,7 @@
 
 #include "lib/agent/protocol.h"
 #include "lib/base/async.h"
+#include "lib/sandbox/budgets.h"
 #include "lib/sandbox/incarnation.h"
 #include "lib/sandbox/sequence.h"
 
@@ -15,6 +16,7 @@ namespace snaphammer::sandbox {
 struct BringUpOptions {
   Duration budget_ready{};
   Duration budget_init{};
+  Budgets budgets = Budgets::kSeparate;
   agent::InitRequest init;  ///< The wall clock is filled in when it is sent.
 };
 
@@ -39,6 +41,7 @@ class BringUp {
   Awaitable<void> run();
   Async<void> ready();
   Async<void> init();
+  Async<void> init_within_budget();
   Async<void> health();
   Async<void> first_exec();
 
@@ -48,6 +51,7 @@ class BringUp {
   PhaseObserver* observer_;
   Event done_;
   SequenceOutcome outcome_;
+  TimePoint started_;
   TimePoint ended_at_;
 };
 

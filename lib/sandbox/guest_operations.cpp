@@ -25,6 +25,15 @@ Async<agent::HealthReport> Sandbox::health() {
   return on_guest<agent::HealthReport>("health", [](agent::Client& client) { return client.health(); });
 }
 
+Async<void> Sandbox::quiesce() {
+  const agent::PrepareRequest request = config_.quiesce.value_or(agent::PrepareRequest{});
+  return on_guest<void>("quiesce", [request](agent::Client& client) { return client.prepare(request); });
+}
+
+Async<void> Sandbox::unquiesce() {
+  return on_guest<void>("unquiesce", [](agent::Client& client) { return client.undo_prepare(); });
+}
+
 Async<agent::WorkloadInfo> Sandbox::start_workload(agent::StartWorkload request) {
   return on_guest<agent::WorkloadInfo>("start " + request.as,
                                        [request](agent::Client& client) { return client.start_workload(request); });

@@ -10,6 +10,7 @@ namespace {
 using namespace std::chrono_literals;
 using namespace phases;  // NOLINT: names of this folder
 
+constexpr Duration kPrepareDeadline = 30s;
 constexpr Duration kMonitorDeadline = 10s;
 constexpr Duration kStorageDeadline = 120s;  // For what depends on a disk.
 
@@ -24,18 +25,29 @@ Async<PauseReport> Sandbox::snapshot(const snapshot::SnapshotStore& store, Snaps
   state_ = State::kPausing;
   PauseReport report{.snapshot = options.id, .downtime = {}, .phases = {}, .bytes = 0};
   TimePoint frozen_at{};
-  const auto thaw = [this, &report, &frozen_at]() -> Async<void> {
+  bool frozen = was_paused;
+  const auto thaw = [this, &report, &frozen_at, &frozen]() -> Async<void> {
     CO_SNAP_TRY(co_await incarnation_->vm().resume());
+    frozen = false;
     report.downtime = SteadyClock::now() - frozen_at;
     co_return Result<void>();
   };
+  const auto unquiesce = [this] { return unquiesce_guest(); };
 
   Sequence sequence("snapshot " + options.id, observer_);
   if (!was_paused) {
+    if (config_.quiesce)
+      sequence.add(
+          kPrepare, kPrepareDeadline, [this] { return prepare_guest(); }, unquiesce);
+    if (config_.drop_page_cache) {
+      sequence.add(kDropPageCache, kPrepareDeadline,
+                   [this] { return incarnation_->unless_failed(incarnation_->client().drop_page_cache()); });
+    }
     sequence.add(
         kFreeze, kMonitorDeadline,
-        [this, &frozen_at] {
+        [this, &frozen_at, &frozen] {
           frozen_at = SteadyClock::now();
+          frozen = true;
           return incarnation_->vm().pause();
         },
         thaw);
@@ -46,7 +58,10 @@ Async<PauseReport> Sandbox::snapshot(const snapshot::SnapshotStore& store, Snaps
   sequence.add(kStoreMemory, kStorageDeadline,
                [this, &writer, &options] { return write_memory(writer, options.parent); });
   // vCPUs run again while the disk is being waited for: what was copied cannot change any more.
-  if (!was_paused && options.resume) sequence.add(kThaw, kMonitorDeadline, thaw);
+  if (!was_paused && options.resume) {
+    sequence.add(kThaw, kMonitorDeadline, thaw);
+    if (config_.quiesce) sequence.add(kUnquiesce, kPrepareDeadline, unquiesce);
+  }
   const auto publish = [&writer] { return writer.publish(); };
   sequence.add(kPublish, kStorageDeadline, [this, &publish, &report]() -> Async<void> {
     CO_SNAP_ASSIGN(const snapshot::Manifest manifest, co_await run_blocking(pool_, publish));
@@ -61,13 +76,19 @@ Async<PauseReport> Sandbox::snapshot(const snapshot::SnapshotStore& store, Snaps
       co_await end();  // Nobody knows what state the guest is in: better none than a wrong one.
       co_return std::move(outcome.result).error().in("the guest could not be brought back and was ended");
     }
-    state_ = was_paused || !outcome.service_restored ? State::kPaused : State::kRunning;
+    state_ = frozen ? State::kPaused : State::kRunning;
     co_return std::move(outcome.result).error();
   }
   if (!options.resume && !was_paused) report.downtime = SteadyClock::now() - frozen_at;
   state_ = was_paused || !options.resume ? State::kPaused : State::kRunning;
   co_return report;
 }
+
+Async<void> Sandbox::prepare_guest() {
+  return incarnation_->unless_failed(incarnation_->client().prepare(*config_.quiesce));
+}
+
+Async<void> Sandbox::unquiesce_guest() { return incarnation_->unless_failed(incarnation_->client().undo_prepare()); }
 
 Async<void> Sandbox::settle_memory() {
   FaultHandler* const handler = incarnation_->handler();

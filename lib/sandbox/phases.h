@@ -40,20 +40,24 @@ inline constexpr PhaseId kInit{"restore", "init", "the agent has got the time, e
 inline constexpr PhaseId kHealth{"restore", "health", "the agent has answered a health check"};
 inline constexpr PhaseId kFirstExec{"restore", "first-exec", "a command has run in the guest"};
 
+inline constexpr PhaseId kPrepare{"pause", "prepare", "the guest is quiesced: workloads stand still"};
+inline constexpr PhaseId kDropPageCache{"pause", "drop-page-cache", "the guest has dropped its page cache"};
 inline constexpr PhaseId kFreeze{"pause", "freeze", "all vCPUs stop"};
 inline constexpr PhaseId kSettle{"pause", "settle-memory", "page faults and REMOVE events under way are finished"};
 inline constexpr PhaseId kSaveState{"pause", "save-state", "device and vCPU state are written"};
 inline constexpr PhaseId kStoreMemory{"pause", "store-memory", "guest memory is written"};
 inline constexpr PhaseId kThaw{"pause", "thaw", "vCPUs run again"};
+inline constexpr PhaseId kUnquiesce{"pause", "unquiesce", "the guest goes on with its work"};
 inline constexpr PhaseId kPublish{"pause", "publish", "the snapshot is on disk and gets its name"};
 
 }  // namespace phases
 
 inline constexpr std::array kPhases = {
-    phases::kBootVmm, phases::kBootDoor,  phases::kBootResume,  phases::kEndPrevious, phases::kHandler,
-    phases::kVmm,     phases::kHandOff,   phases::kDoor,        phases::kLoad,        phases::kResume,
-    phases::kReady,   phases::kInit,      phases::kHealth,      phases::kFirstExec,   phases::kFreeze,
-    phases::kSettle,  phases::kSaveState, phases::kStoreMemory, phases::kThaw,        phases::kPublish,
+    phases::kBootVmm,       phases::kBootDoor,  phases::kBootResume, phases::kEndPrevious, phases::kHandler,
+    phases::kVmm,           phases::kHandOff,   phases::kDoor,       phases::kLoad,        phases::kResume,
+    phases::kReady,         phases::kInit,      phases::kHealth,     phases::kFirstExec,   phases::kPrepare,
+    phases::kDropPageCache, phases::kFreeze,    phases::kSettle,     phases::kSaveState,   phases::kStoreMemory,
+    phases::kThaw,          phases::kUnquiesce, phases::kPublish,
 };
 
 }  // namespace snaphammer::sandbox

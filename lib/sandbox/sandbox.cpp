@@ -206,9 +206,11 @@ Result<void> Sandbox::open_door() {
 }
 
 void Sandbox::start_bring_up(Duration budget_ready) {
-  BringUpOptions options{.budget_ready = budget_ready, .budget_init = config_.budget_init, .init = {}};
+  BringUpOptions options{
+      .budget_ready = budget_ready, .budget_init = config_.budget_init, .budgets = config_.budgets, .init = {}};
   options.init.generation = new_generation();
   options.init.identity.name = config_.name;
+  options.init.listener = config_.listener;
   if (config_.reseed) options.init.entropy = random_bytes(kEntropyBytes);
   bring_up_ = std::make_unique<BringUp>(executor_, *incarnation_, std::move(options), observer_);
   bring_up_->start();

@@ -46,6 +46,11 @@ struct SandboxConfig {
   OnAbort on_pause_abort = OnAbort::kUndo;
   Duration budget_ready = std::chrono::seconds(30);  ///< From resume to the guest's output connection.
   Duration budget_init = std::chrono::seconds(30);   ///< For init, after that.
+  Budgets budgets = Budgets::kSeparate;
+  agent::ListenerAfterReset listener = agent::ListenerAfterReset::kHandshake;
+  /// How the guest is quiesced before a snapshot; nothing: not at all.
+  std::optional<agent::PrepareRequest> quiesce = agent::PrepareRequest{};
+  bool drop_page_cache = true;  ///< Before a snapshot.
   bool reseed = true;                                ///< Give the guest's kernel fresh entropy at init.
   std::string name = "guest";                        ///< The guest's identity.
 };
@@ -127,6 +132,9 @@ class Sandbox {
   Async<agent::WorkloadInfo> start_workload(agent::StartWorkload request);
   Async<agent::CheckReport> check_workload(std::string as, Duration timeout, agent::Client::OnFinding on_finding);
   Async<agent::WorkloadInfo> stop_workload(std::string as, Duration timeout);
+  /// Quiesces the guest as a pause would, and undoes that.
+  Async<void> quiesce();
+  Async<void> unquiesce();
 
   /// Kills the guest and returns when nothing of it is left. Idempotent.
   Awaitable<void> end();
@@ -152,6 +160,8 @@ class Sandbox {
   Result<void> open_door();
   void start_bring_up(Duration budget_ready);
 
+  Async<void> prepare_guest();
+  Async<void> unquiesce_guest();
   Async<void> settle_memory();
   Async<void> write_memory(snapshot::SnapshotWriter& writer, std::string parent);
   snapshot::MemoryImage memory_image();

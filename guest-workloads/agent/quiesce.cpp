@@ -1,0 +1,75 @@
+#include "guest-workloads/agent/quiesce.h"
+
+#include "lib/agent/json_fields.h"
+
+namespace snaphammer::guest {
+namespace {
+
+using agent::PrepareRequest;
+using agent::QuiesceGc;
+
+constexpr Duration kResumeLimit = std::chrono::seconds(10);
+
+Result<PrepareRequest> read_request(const Exchange& exchange) {
+  SNAP_ASSIGN(const nlohmann::json json, agent::parse_json(exchange.request().body()));
+  return PrepareRequest::from_json(json);
+}
+
+Awaitable<void> answer(Exchange& exchange, Result<void> done) {
+  if (done) {
+    const nlohmann::json nothing = nlohmann::json::object();
+    co_await exchange.respond(200, nothing);
+  } else {
+    co_await exchange.fail(done.error());
+  }
+}
+
+}  // namespace
+
+void QuiesceService::add_routes(Router& router) {
+  router.add("POST", "/snapshot/prepare", [this](Exchange& exchange) { return answer_prepare(exchange); });
+  router.add("POST", "/snapshot/undo", [this](Exchange& exchange) { return answer_undo(exchange); });
+  router.add("POST", "/snapshot/drop-page-cache",
+             [this](Exchange& exchange) { return answer_drop_page_cache(exchange); });
+}
+
+Awaitable<void> QuiesceService::answer_prepare(Exchange& exchange) {
+  const Result<PrepareRequest> request = read_request(exchange);
+  if (!request) {
+    co_await exchange.fail(request.error());
+    co_return;
+  }
+  auto prepared = co_await prepare(*request);
+  co_await answer(exchange, prepared);
+}
+
+Awaitable<void> QuiesceService::answer_undo(Exchange& exchange) {
+  auto undone = co_await undo();
+  co_await answer(exchange, undone);
+}
+
+Awaitable<void> QuiesceService::answer_drop_page_cache(Exchange& exchange) {
+  co_await answer(exchange, system_.drop_page_cache());
+}
+
+Async<void> QuiesceService::prepare(PrepareRequest request) {
+  quiesced_ = true;  // From here on there may be something to undo.
+  if (request.gc == QuiesceGc::kFirst) {
+    CO_SNAP_TRY(co_await workloads_.ask_all("collect", "collected", request.timeout));
+  }
+  close_idle_connections_();
+  if (request.gc == QuiesceGc::kLast) {
+    CO_SNAP_TRY(co_await workloads_.ask_all("collect", "collected", request.timeout));
+  }
+  const std::string command = request.single_thread ? "quiesce" : "quiesce keep-threads";
+  co_return co_await workloads_.ask_all(command, "quiesced", request.timeout);
+}
+
+Async<void> QuiesceService::undo() {
+  if (!quiesced_) co_return Result<void>();
+  CO_SNAP_TRY(co_await workloads_.ask_all("resume", "resumed", kResumeLimit));
+  quiesced_ = false;
+  co_return Result<void>();
+}
+
+}  // namespace snaphammer::guest

@@ -1,0 +1,126 @@
+// Quiescing a guest and giving it back, through the agent's own requests.
+#include "guest-workloads/agent/quiesce.h"
+
+#include <gmock/gmock.h>
+
+#include "guest-workloads/agent/testing/agent_on_host.h"
+
+namespace snaphammer::guest {
+namespace {
+
+using agent::PrepareRequest;
+using agent::QuiesceGc;
+
+// Answers every command, and notes it in a file.
+constexpr char kObedient[] = R"(
+echo '{"type":"ready"}'
+while read -r command; do
+  echo "$command" >> "$(dirname "$0")/commands"
+  case "$command" in
+    collect) echo '{"type":"collected"}' ;;
+    quiesce*) echo '{"type":"quiesced"}' ;;
+    resume) echo '{"type":"resumed"}' ;;
+    stop) exit 0 ;;
+  esac
+done
+)";
+
+class Quiesce : public AgentOnHost {
+ protected:
+  void start(const std::string& as, const std::string& script = kObedient) {
+    install_workload(as, script);
+    agent::StartWorkload request;
+    request.workload = as;
+    request.as = as;
+    ASSERT_TRUE(run(client->start_workload(request)));
+  }
+  std::vector<std::string> commands() const {
+    std::ifstream file(directory / "workloads" / "commands");
+    std::vector<std::string> all;
+    for (std::string line; std::getline(file, line);) all.push_back(line);
+    return all;
+  }
+  bool quiesced() { return run(client->health()).value().quiesced; }
+  Result<void> init(const std::string& generation) {
+    agent::InitRequest request;
+    request.generation = generation;
+    auto report = run(client->init(request));
+    if (!report) return report.error();
+    return {};
+  }
+};
+
+TEST_F(Quiesce, EveryWorkloadCollectsGarbageAndThenStandsStill) {
+  start("a");
+  start("b");
+  EXPECT_FALSE(quiesced());
+  ASSERT_TRUE(run(client->prepare({})));
+  EXPECT_TRUE(quiesced());
+  EXPECT_THAT(commands(), testing::ElementsAre("collect", "collect", "quiesce", "quiesce"));
+}
+
+TEST_F(Quiesce, KnobsChangeWhatWorkloadsAreAskedFor) {
+  start("a");
+  ASSERT_TRUE(run(client->prepare(PrepareRequest{.gc = QuiesceGc::kOff, .single_thread = false})));
+  EXPECT_THAT(commands(), testing::ElementsAre("quiesce keep-threads"));
+}
+
+TEST_F(Quiesce, IsUndoneByRequestOnce) {
+  start("a");
+  ASSERT_TRUE(run(client->prepare({})));
+  ASSERT_TRUE(run(client->undo_prepare()));
+  EXPECT_FALSE(quiesced());
+  ASSERT_TRUE(run(client->undo_prepare()));
+  EXPECT_THAT(commands(), testing::ElementsAre("collect", "quiesce", "resume"));
+}
+
+TEST_F(Quiesce, IsUndoneByTheFirstInitOfANewGenerationAndByNothingElse) {
+  start("a");
+  ASSERT_TRUE(init("g1"));
+  ASSERT_TRUE(run(client->prepare({})));
+  EXPECT_TRUE(quiesced());
+  EXPECT_TRUE(quiesced()) << "a health check of the pause undoes nothing";
+  ASSERT_TRUE(init("g1"));
+  EXPECT_TRUE(quiesced()) << "nor does an init of the generation that was paused";
+  ASSERT_TRUE(init("g2"));
+  EXPECT_FALSE(quiesced());
+  EXPECT_EQ(commands().back(), "resume");
+}
+
+TEST_F(Quiesce, AWorkloadThatDoesNotAnswerIsNamed) {
+  start("deaf", "echo '{\"type\":\"ready\"}'\nwhile read -r command; do [ \"$command\" = stop ] && exit; done\n");
+  auto prepared = run(client->prepare(PrepareRequest{.timeout = 50ms}));
+  ASSERT_FALSE(prepared);
+  EXPECT_EQ(prepared.error().kind(), ErrorKind::kTimeout);
+  EXPECT_THAT(prepared.error().message(), testing::HasSubstr("workload deaf: collect: no answer within 50ms"));
+  EXPECT_TRUE(quiesced()) << "some workloads may stand still: there is something to undo";
+}
+
+TEST_F(Quiesce, AWorkloadThatHasEndedIsInNobodysWay) {
+  start("short", "echo '{\"type\":\"ready\"}'\nexit 3\n");
+  EXPECT_TRUE(run(client->prepare({})));
+  EXPECT_TRUE(run(client->undo_prepare()));
+}
+
+TEST_F(Quiesce, AListenerRegisteredTwiceEatsOneConnection) {
+  agent::InitRequest request;
+  request.generation = "g1";
+  request.listener = agent::ListenerAfterReset::kDoubleRebind;
+  ASSERT_TRUE(run(client->init(request)));
+  ASSERT_TRUE(run(client->health()));
+  const std::uint64_t epoch = listen_for_output().epoch;  // It connects: as after a transport reset.
+  EXPECT_GT(epoch, 0u);
+  Client impatient(context.get_executor(), door(), {.request_timeout = 300ms});
+  EXPECT_EQ(run(impatient.health()).error().kind(), ErrorKind::kTimeout);
+  EXPECT_TRUE(run(impatient.health()));
+}
+
+TEST_F(Quiesce, AListenerRegisteredOnceEatsNone) {
+  ASSERT_TRUE(init("g1"));
+  EXPECT_GT(listen_for_output().epoch, 0u);
+  Client impatient(context.get_executor(), door(), {.request_timeout = 5s});
+  EXPECT_TRUE(run(impatient.health()));
+}
+
+}  // namespace
+}  // namespace snaphammer::guest
