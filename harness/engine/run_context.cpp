@@ -56,6 +56,7 @@ RunContext::RunContext(asio::any_io_executor executor, const scenario::RunPlan& 
       config_(config),
       sandbox_(executor, backend, std::move(config), {.sockets = paths.runtime, .logs = paths.artifacts}, this),
       faults_(executor, *this),
+      clones_(executor, backend, config_, paths),
       findings_(paths.artifacts / "findings.jsonl") {
   for (const oracles::MakeOracle make : oracles::oracle_makers()) oracles_.push_back(make());
   result_.id = plan.id;
@@ -207,7 +208,24 @@ Async<void> RunContext::unquiesce() {
   co_return Result<void>();
 }
 
+Async<void> RunContext::clone(const std::string& id, unsigned count) {
+  auto from = store_->load(snapshots_.at(id));
+  if (!from && from.error().kind() == ErrorKind::kCorrupt) co_return fail("snapshot-corrupt", from.error());
+  CO_SNAP_TRY(from);
+  CO_SNAP_ASSIGN(std::vector<Clone> clones, co_await clones_.start(*from, count));
+  for (Clone& clone : clones) {
+    if (!clone.restored) co_return fail("unhealthy", Error(clone.restored.error()).in(clone.draw.guest));
+    result_.restores.push_back({.from = id,
+                                .to_healthy_ms = snaphammer::to_ms(clone.restored->to_healthy),
+                                .phases_ms = to_ms(clone.restored->phases),
+                                .uffd = nlohmann::json::object()});
+    draws_.push_back(std::move(clone.draw));
+  }
+  co_return Result<void>();
+}
+
 Async<void> RunContext::destroy() {
+  co_await clones_.end();
   end_restore();
   workloads_.clear();
   co_await sandbox_.end();

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/engine/clones.h"
 #include "harness/engine/finding_log.h"
 #include "harness/engine/run_events.h"
 #include "harness/engine/run_paths.h"
@@ -62,6 +63,10 @@ class RunContext final : private sandbox::PhaseObserver {
   Async<void> unquiesce();
   /// Whether a step has quiesced the guest, so that it is right that it is.
   bool quiesced_by_step() const { return quiesced_by_step_; }
+  /// Starts `count` further guests from the latest snapshot of that name; all are healthy when it returns.
+  Async<void> clone(const std::string& id, unsigned count);
+  /// What clones drew from their kernels' random generators, each as its first act.
+  const std::vector<Draw>& draws() const { return draws_; }
   Async<void> destroy();
   /// Undoes every fault and ends the guest: always, at the end of a run, and bounded.
   Awaitable<void> end();
@@ -109,6 +114,8 @@ class RunContext final : private sandbox::PhaseObserver {
   const TimePoint started_ = SteadyClock::now();
   sandbox::Sandbox sandbox_;
   faults::FaultSet faults_;
+  Clones clones_;
+  std::vector<Draw> draws_;
   std::optional<snapshot::SnapshotStore> store_;
   std::map<std::string, std::string> snapshots_;  ///< Name in the scenario -> id in the store.
   std::string origin_;                            ///< The id of what was last taken or restored: the parent of a diff.

@@ -1,4 +1,5 @@
 // clone: {from: s1, count: 2}
+#include "harness/engine/run_context.h"
 #include "harness/scenario/step.h"
 #include "harness/steps/spaces.h"
 
@@ -16,6 +17,8 @@ void describe(Fields<Clone>& fields) {
   fields.add("from", &Clone::from, "The snapshot.").required().refers_to(kSnapshots);
   fields.add("count", &Clone::count, "How many guests.").between(1, 64);
 }
+
+Async<void> execute(const Clone& options, engine::RunContext& run) { return run.clone(options.from, options.count); }
 
 const scenario::StepRegistration<Clone> registration{"clone", "Starts several guests from one snapshot, side by side.",
                                                      "clone: {from: s1, count: 2}"};

@@ -16,7 +16,7 @@ Async<T> Sandbox::on_guest(std::string operation, Call call) {
 }
 
 Async<agent::ExecResult> Sandbox::exec(agent::ExecRequest request) {
-  if (request.id.empty()) request.id = "exec-" + std::to_string(++execs_);
+  if (request.id.empty()) request.id = exec_prefix_ + std::to_string(++execs_);
   return on_guest<agent::ExecResult>(
       "exec", [request = std::move(request)](agent::Client& client) { return client.exec(request); });
 }

@@ -64,7 +64,8 @@ Sandbox::Sandbox(asio::any_io_executor executor, vmm::Backend& backend, SandboxC
       config_(std::move(config)),
       paths_(std::move(paths)),
       observer_(observer),
-      output_log_(paths_.output_log(), std::ios::app) {}
+      output_log_(paths_.output_log(), std::ios::app),
+      exec_prefix_("exec-" + new_generation() + "-") {}
 
 Sandbox::~Sandbox() = default;
 

@@ -186,7 +186,9 @@ class Sandbox {
   std::optional<snapshot::Snapshot> restored_from_;
   RestoreReport restore_report_;  ///< Of the restore under way; complete when bring_up_ is done.
   TimePoint restore_requested_;
-  std::uint64_t execs_ = 0;       ///< For ids of commands.
+  /// For ids of commands. The guest of a snapshot remembers those of another Sandbox, or of another life of this one.
+  const std::string exec_prefix_;
+  std::uint64_t execs_ = 0;
 };
 
 }  // namespace snaphammer::sandbox

@@ -1,0 +1,53 @@
+// Clones: further guests of a run, all started from one snapshot at once, side by side with the run's own guest.
+//
+//   Clones clones(executor, backend, config, paths);
+//   CO_SNAP_ASSIGN(std::vector<Clone> started, co_await clones.start(snapshot, 2));   // healthy
+//   co_await clones.end();                                                            // always, before it is destroyed
+//
+// Each has its own VMM, vsock door, page server, identity and logs (clone-1, clone-2 ... below the run's); the snapshot
+// is only read. The first thing that each does is to draw random bytes, many times a few: a generator that goes on from the
+// same state gives the same ones, perhaps some draws earlier or later. One io_context thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "harness/engine/run_paths.h"
+#include "lib/sandbox/sandbox.h"
+
+namespace snaphammer::engine {
+
+/// What a guest drew right after it was healthy.
+struct Draw {
+  std::string guest;
+  std::vector<std::string> random_bytes;  ///< Of /dev/urandom, 16 bytes a draw, in hexadecimal.
+};
+
+struct Clone {
+  Result<sandbox::RestoreReport> restored;
+  Draw draw;
+};
+
+class Clones {
+ public:
+  Clones(asio::any_io_executor executor, vmm::Backend& backend, sandbox::SandboxConfig config, const RunPaths& paths)
+      : executor_(std::move(executor)), backend_(backend), config_(std::move(config)), paths_(paths) {}
+
+  /// Starts `count` more and returns when each is healthy, or has failed to become so.
+  Async<std::vector<Clone>> start(snapshot::Snapshot from, unsigned count);
+  /// Ends all of them.
+  Awaitable<void> end();
+
+ private:
+  Result<sandbox::Sandbox*> add();
+  Awaitable<void> bring_up(sandbox::Sandbox& guest, const snapshot::Snapshot& from, Clone& clone) const;
+
+  asio::any_io_executor executor_;
+  vmm::Backend& backend_;
+  sandbox::SandboxConfig config_;
+  const RunPaths& paths_;
+  std::vector<std::unique_ptr<sandbox::Sandbox>> guests_;
+};
+
+}  // namespace snaphammer::engine

@@ -1,0 +1,50 @@
+// uniqueness: what clones draw from their kernels' random generators must differ.
+#include <map>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "harness/engine/run_context.h"
+#include "harness/oracles/oracle.h"
+
+namespace snaphammer::oracles {
+namespace {
+
+class Uniqueness final : public Oracle {
+ public:
+  Async<void> check(engine::RunContext& run) override {
+    const std::vector<engine::Draw>& draws = run.draws();
+    for (; looked_at_ < draws.size(); ++looked_at_) look(run, draws[looked_at_]);
+    co_return Result<void>();
+  }
+
+ private:
+  // One finding for a guest, however much of what it drew was drawn before.
+  void look(engine::RunContext& run, const engine::Draw& draw) {
+    std::vector<std::string> shared;
+    std::string first;
+    for (const std::string& bytes : draw.random_bytes) {
+      const auto [known, is_new] = drawn_by_.try_emplace(bytes, draw.guest);
+      if (is_new || known->second == draw.guest) continue;
+      first = known->second;
+      shared.push_back(bytes);
+    }
+    if (shared.empty()) return;
+    run.report(
+        {.id = "not-unique",
+         .oracle = "uniqueness",
+         .message = fmt::format("{} of the {} times that {} drew random bytes it got what {} had got, for instance {}",
+                                shared.size(), draw.random_bytes.size(), draw.guest, first, shared.front()),
+         .evidence = {{"guests", {first, draw.guest}}, {"drawn", draw.random_bytes.size()}, {"shared", shared}}});
+  }
+
+  std::size_t looked_at_ = 0;
+  std::map<std::string, std::string> drawn_by_;
+};
+
+const OracleRegistration<Uniqueness> kRegistration{
+    {"uniqueness", "Compares what clones of one snapshot draw from their kernels' random generators.", {"not-unique"}}};
+
+}  // namespace
+}  // namespace snaphammer::oracles
