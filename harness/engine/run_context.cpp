@@ -144,6 +144,8 @@ Async<void> RunContext::restore(const std::string& id, RestoreStep step) {
   auto from = store_->load(snapshots_.at(id));
   if (!from && from.error().kind() == ErrorKind::kCorrupt) co_return fail("snapshot-corrupt", from.error());
   CO_SNAP_TRY(from);
+  // A step beside this one is at it: that is an answer, not a guest that does not come up.
+  if (auto free = sandbox_.idle(); !free) co_return std::move(free).error().in("restore: refused");
   end_restore();
   restored_ = {.snapshot = from->manifest.id,
                .prefetch = step.prefetch.value_or(config_.uffd.prefetch),
@@ -330,6 +332,8 @@ Error RunContext::fail(std::string id, const Error& error, nlohmann::json eviden
     // A VMM that ended by itself is the environment's failure; what its guest said before is for the oracles.
     if (failure.kind == sandbox::Failure::Kind::kVmm) return Error(failure.error).as(ErrorKind::kUnfit);
     if (failure.kind == sandbox::Failure::Kind::kHandler) id = "handler-died";
+    // A step beside this one has ended the guest.
+    if (failure.kind == sandbox::Failure::Kind::kEnded && error.kind() == ErrorKind::kGone) return error;
   }
   if (error.kind() == ErrorKind::kCancelled || error.kind() == ErrorKind::kInternal) return error;
   report({.id = std::move(id), .oracle = "runtime", .message = error.describe(), .evidence = std::move(evidence)});

@@ -19,10 +19,24 @@ Result<vmm::Vm*> vm_of(engine::RunContext& run) {
       .advise("inject it after a boot or a restore");
 }
 
+/// Asks the guest to give memory back until it has `target`. A guest that ends meanwhile ends this, too; a VMM whose guest
+/// memory nobody serves any more does not answer.
+Async<void> set_target(engine::RunContext& run, ByteCount target) {
+  CO_SNAP_ASSIGN(vmm::Vm* const vm, vm_of(run));
+  co_return co_await with_deadline(kAnswerLimit, "change the balloon",
+                                   run.sandbox().incarnation()->unless_failed(vm->set_balloon_target(target)));
+}
+
+Async<ByteCount> actual_size(engine::RunContext& run) {
+  CO_SNAP_ASSIGN(vmm::Vm* const vm, vm_of(run));
+  co_return co_await with_deadline(kAnswerLimit, "ask the balloon",
+                                   run.sandbox().incarnation()->unless_failed(vm->balloon_actual()));
+}
+
 Async<void> give_all_back(engine::RunContext& run) {
   auto vm = vm_of(run);
   if (!vm) co_return Result<void>();  // The guest has ended meanwhile.
-  co_return co_await (*vm)->set_balloon_target((*vm)->ram().size);
+  co_return co_await set_target(run, (*vm)->ram().size);
 }
 
 struct Inflate {
@@ -39,16 +53,15 @@ class InflateBalloon final : public FaultWith<Inflate> {
  public:
   using FaultWith::FaultWith;
   Async<void> begin(engine::RunContext& run) override {
-    CO_SNAP_ASSIGN(vmm::Vm* const vm, vm_of(run));
-    CO_SNAP_ASSIGN(const ByteCount before, co_await vm->balloon_actual());
+    CO_SNAP_ASSIGN(const ByteCount before, co_await actual_size(run));
     if (args().by >= before) {
       co_return Error(ErrorKind::kInvalid, "the guest has only " + format_bytes(before) + " to give")
           .advise("inflate by less");
     }
-    CO_SNAP_TRY(co_await vm->set_balloon_target(before - args().by));
+    CO_SNAP_TRY(co_await set_target(run, before - args().by));
     asio::steady_timer timer(co_await asio::this_coro::executor);
     for (const TimePoint until = SteadyClock::now() + args().within; SteadyClock::now() < until;) {
-      CO_SNAP_ASSIGN(const ByteCount now, co_await vm->balloon_actual());
+      CO_SNAP_ASSIGN(const ByteCount now, co_await actual_size(run));
       if (now < before && acts().count() == 0) act();
       if (now <= before - args().by) break;
       timer.expires_after(kBetweenLooks);
@@ -110,8 +123,7 @@ class StormBalloon final : public FaultWith<Storm> {
         const ByteCount ram = (*vm)->ram().size;
         const ByteCount most = std::min(args().up_to, ram / 2);
         const ByteCount size = std::uniform_int_distribution<ByteCount>(0, most)(random_);
-        // A VMM whose guest memory nobody serves any more does not answer; the storm must end all the same.
-        auto asked = co_await with_deadline(kAnswerLimit, "change the balloon", (*vm)->set_balloon_target(ram - size));
+        auto asked = co_await set_target(run, ram - size);
         if (asked) act();
       }
       static_cast<void>(co_await with_deadline(args().every, "storm", healed_->wait()));

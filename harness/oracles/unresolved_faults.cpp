@@ -36,7 +36,7 @@ class UnresolvedFaults final : public Oracle {
     if (incarnation == nullptr || incarnation->handler() == nullptr || !incarnation->has_vm()) co_return Result<void>();
     if (uffd::PageServer* const server = incarnation->page_server()) {
       report_read_faults(run, *server);
-      co_return co_await report_unread_faults(run, *server);
+      co_return co_await report_unread_faults(run, *incarnation, *server);
     }
     co_return co_await report_stuck_threads(run, *incarnation);
   }
@@ -57,10 +57,11 @@ class UnresolvedFaults final : public Oracle {
 
   // A server that reads on takes a fault off the kernel's queue at once: only one that does not leaves some there at
   // every look.
-  Async<void> report_unread_faults(engine::RunContext& run, const uffd::PageServer& server) {
+  Async<void> report_unread_faults(engine::RunContext& run, const sandbox::Incarnation& guest,
+                                   const uffd::PageServer& server) {
     asio::steady_timer timer(co_await asio::this_coro::executor);
     const TimePoint until = SteadyClock::now() + kBound;
-    while (true) {
+    while (run.sandbox().incarnation() == &guest) {  // A step beside this check may end it.
       CO_SNAP_ASSIGN(const uffd::WaitingFaults waiting, server.waiting_faults());
       if (waiting.unread == 0) co_return Result<void>();
       if (SteadyClock::now() >= until) {
@@ -77,6 +78,7 @@ class UnresolvedFaults final : public Oracle {
       auto [error] = co_await timer.async_wait(as_result);
       if (error) co_return asio_error("watch page faults", error);
     }
+    co_return Result<void>();
   }
   // What a program has read of the kernel's queue nobody else can see; but a thread of the VMM that has been waiting at
   // one page fault all the time can be seen.
@@ -90,7 +92,7 @@ class UnresolvedFaults final : public Oracle {
       if (error) co_return asio_error("watch page faults", error);
       stuck = still_waiting(stuck, faulting_threads(vmm));
     }
-    if (stuck.empty()) co_return Result<void>();
+    if (stuck.empty() || run.sandbox().incarnation() != &guest) co_return Result<void>();
     CO_SNAP_ASSIGN(const uffd::WaitingFaults waiting, guest.handler()->waiting_faults());
     nlohmann::json threads = nlohmann::json::array();
     for (const auto& [id, thread] : stuck) threads.push_back({{"thread", id}, {"name", thread.name}});

@@ -1,4 +1,6 @@
 // run_for: 2s
+#include <algorithm>
+
 #include "harness/engine/run_context.h"
 #include "harness/scenario/step.h"
 
@@ -18,13 +20,16 @@ void describe(Fields<RunFor>& fields) {
   fields.shorthand("duration");
 }
 
-// Ends early when the guest or its runtime breaks down meanwhile.
+// Ends early when the guest or its runtime breaks down meanwhile; not when a step beside this one ends the guest.
 Async<void> execute(const RunFor& options, engine::RunContext& run) {
-  sandbox::Incarnation* const guest = run.sandbox().incarnation();
-  if (guest == nullptr) co_return co_await wait_for(options.duration);
-  auto waited = co_await guest->unless_failed(wait_for(options.duration));
-  if (!waited) co_return run.fail("unhealthy", waited.error());
-  co_return Result<void>();
+  const TimePoint end = SteadyClock::now() + options.duration;
+  if (sandbox::Incarnation* const guest = run.sandbox().incarnation(); guest != nullptr) {
+    auto waited = co_await guest->unless_failed(wait_for(options.duration));
+    const std::optional<sandbox::Failure>& failure = run.sandbox().failure();
+    const bool ended_by_a_step = failure && failure->kind == sandbox::Failure::Kind::kEnded;
+    if (!waited && !ended_by_a_step) co_return run.fail("unhealthy", waited.error());
+  }
+  co_return co_await wait_for(std::max(end - SteadyClock::now(), Duration(0)));
 }
 
 const scenario::StepRegistration<RunFor> registration{"run_for", "Lets the guest run.", "run_for: 2s"};

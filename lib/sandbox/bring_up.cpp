@@ -25,7 +25,7 @@ BringUp::BringUp(const asio::any_io_executor& executor, Incarnation& incarnation
       done_(executor) {}
 
 void BringUp::start() {
-  asio::co_spawn(executor_, run(), [](const std::exception_ptr& failure) {
+  asio::co_spawn(executor_, run(), [self = shared_from_this()](const std::exception_ptr& failure) {
     if (failure) std::rethrow_exception(failure);
   });
 }
@@ -44,6 +44,7 @@ Awaitable<void> BringUp::run() {
 }
 
 Async<void> BringUp::wait() {
+  const auto self = shared_from_this();
   CO_SNAP_TRY(co_await done_.wait());
   co_return outcome_.result;
 }

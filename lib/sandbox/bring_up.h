@@ -20,9 +20,9 @@ struct BringUpOptions {
   agent::InitRequest init;  ///< The wall clock is filled in when it is sent.
 };
 
-/// Runs by itself from start() on, at most for the budgets. All waiters get the same outcome. Must not be destroyed
-/// before wait() has returned to somebody; ending the incarnation ends it.
-class BringUp {
+/// Runs by itself from start() on, at most for the budgets, and keeps itself meanwhile; ending the incarnation ends it. All
+/// waiters get the same outcome.
+class BringUp : public std::enable_shared_from_this<BringUp> {
  public:
   BringUp(const asio::any_io_executor& executor, Incarnation& incarnation, BringUpOptions options,
           PhaseObserver* observer);

@@ -17,7 +17,8 @@ constexpr Duration kStorageDeadline = 120s;  // For what depends on a disk.
 }  // namespace
 
 Async<PauseReport> Sandbox::snapshot(const snapshot::SnapshotStore& store, SnapshotOptions options) {
-  CO_SNAP_TRY(admit("snapshot", {State::kStarting, State::kRunning, State::kPaused}));
+  CO_SNAP_ASSIGN(const TaskGroup::Membership under_way,
+                 begin("snapshot", {State::kStarting, State::kRunning, State::kPaused}));
   if (state() != State::kPaused) CO_SNAP_TRY(co_await bring_up_->wait());
   const bool was_paused = state() == State::kPaused;
   CO_SNAP_ASSIGN(snapshot::SnapshotWriter writer, store.begin(options.id, options.metadata));
@@ -73,10 +74,10 @@ Async<PauseReport> Sandbox::snapshot(const snapshot::SnapshotStore& store, Snaps
   report.phases = std::move(outcome.timings);
   if (!outcome.result) {
     if (!outcome.service_restored && config_.on_pause_abort == OnAbort::kUndo) {
-      co_await end();  // Nobody knows what state the guest is in: better none than a wrong one.
+      co_await abandon();  // Nobody knows what state the guest is in: better none than a wrong one.
       co_return std::move(outcome.result).error().in("the guest could not be brought back and was ended");
     }
-    state_ = frozen ? State::kPaused : State::kRunning;
+    state_ = frozen ? State::kPaused : State::kRunning;  // When it is being ended, end() says so afterwards.
     co_return std::move(outcome.result).error();
   }
   if (!options.resume && !was_paused) report.downtime = SteadyClock::now() - frozen_at;

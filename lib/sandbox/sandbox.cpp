@@ -65,6 +65,7 @@ Sandbox::Sandbox(asio::any_io_executor executor, vmm::Backend& backend, SandboxC
       paths_(std::move(paths)),
       observer_(observer),
       output_log_(paths_.output_log(), std::ios::app),
+      sequences_(executor_),
       exec_prefix_("exec-" + new_generation() + "-") {}
 
 Sandbox::~Sandbox() = default;
@@ -79,8 +80,20 @@ Result<void> Sandbox::admit(std::string_view operation, std::initializer_list<St
   return Error(ErrorKind::kUnavailable, fmt::format("{}: refused, the guest is {}", operation, name_of(state())));
 }
 
+Result<void> Sandbox::idle() const {
+  if (ending_) return Error(ErrorKind::kUnavailable, "the guest is being ended");
+  if (!sequences_.idle()) return Error(ErrorKind::kUnavailable, "another operation on the guest is under way");
+  return {};
+}
+
+Result<TaskGroup::Membership> Sandbox::begin(std::string_view operation, std::initializer_list<State> allowed) {
+  if (auto free = idle(); !free) return std::move(free).error().in(std::string(operation) + ": refused");
+  SNAP_TRY(admit(operation, allowed));
+  return sequences_.enter();
+}
+
 Async<void> Sandbox::boot() {
-  CO_SNAP_TRY(admit("boot", {State::kNone, State::kEnded}));
+  CO_SNAP_ASSIGN(const TaskGroup::Membership under_way, begin("boot", {State::kNone, State::kEnded}));
   state_ = State::kStarting;
   begin_incarnation();
   Sequence sequence("boot", observer_);
@@ -89,7 +102,7 @@ Async<void> Sandbox::boot() {
   sequence.add(kBootResume, kMonitorDeadline, [this] { return incarnation_->vm().resume(); });
   const SequenceOutcome outcome = co_await sequence.run(OnAbort::kAbandon);
   if (!outcome.result) {
-    co_await end();
+    co_await abandon();
     co_return outcome.result;
   }
   start_bring_up(kBootBudget);
@@ -98,13 +111,15 @@ Async<void> Sandbox::boot() {
 }
 
 Async<void> Sandbox::restore(const snapshot::Snapshot& from, bool let_run) {
-  CO_SNAP_TRY(admit(
-      "restore", {State::kNone, State::kStarting, State::kRunning, State::kPaused, State::kUnhealthy, State::kEnded}));
+  CO_SNAP_ASSIGN(const TaskGroup::Membership under_way,
+                 begin("restore", {State::kNone, State::kStarting, State::kRunning, State::kPaused, State::kUnhealthy,
+                                   State::kEnded}));
   restore_requested_ = SteadyClock::now();
   state_ = State::kStarting;
   Sequence sequence("restore " + from.manifest.id, observer_);
   sequence.add(kEndPrevious, kVmmDeadline, [this]() -> Async<void> {
     co_await end_incarnation();
+    if (ending_) co_return Error(ErrorKind::kGone, "the guest was ended");
     begin_incarnation();
     co_return Result<void>();
   });
@@ -117,7 +132,7 @@ Async<void> Sandbox::restore(const snapshot::Snapshot& from, bool let_run) {
   if (let_run) sequence.add(kResume, kMonitorDeadline, [this] { return incarnation_->vm().resume(); });
   SequenceOutcome outcome = co_await sequence.run(OnAbort::kAbandon);
   if (!outcome.result) {
-    co_await end();
+    co_await abandon();
     co_return outcome.result;
   }
   restored_from_ = from;
@@ -132,10 +147,13 @@ Async<void> Sandbox::restore(const snapshot::Snapshot& from, bool let_run) {
 
 Async<RestoreReport> Sandbox::await_healthy() {
   CO_SNAP_TRY(admit("await_healthy", {State::kStarting, State::kRunning, State::kUnhealthy}));
-  CO_SNAP_TRY(co_await bring_up_->wait());
+  const std::shared_ptr<BringUp> bring_up = bring_up_;  // Another restore may begin meanwhile.
+  if (bring_up == nullptr)
+    co_return Error(ErrorKind::kUnavailable, "await_healthy: refused, the guest is being restored");
+  CO_SNAP_TRY(co_await bring_up->wait());
   RestoreReport report = restore_report_;
-  report.phases.insert(report.phases.end(), bring_up_->timings().begin(), bring_up_->timings().end());
-  report.to_healthy = bring_up_->ended_at() - restore_requested_;
+  report.phases.insert(report.phases.end(), bring_up->timings().begin(), bring_up->timings().end());
+  report.to_healthy = bring_up->ended_at() - restore_requested_;
   co_return report;
 }
 
@@ -156,6 +174,14 @@ Awaitable<void> Sandbox::end_incarnation() {
 }
 
 Awaitable<void> Sandbox::end() {
+  ending_ = true;
+  if (incarnation_ != nullptr) co_await incarnation_->end();  // What is under way fails now.
+  co_await sequences_.wait_idle();
+  co_await abandon();
+  ending_ = false;
+}
+
+Awaitable<void> Sandbox::abandon() {
   co_await end_incarnation();
   state_ = State::kEnded;
 }
@@ -213,12 +239,13 @@ void Sandbox::start_bring_up(Duration budget_ready) {
   options.init.identity.name = config_.name;
   options.init.listener = config_.listener;
   if (config_.reseed) options.init.entropy = random_bytes(kEntropyBytes);
-  bring_up_ = std::make_unique<BringUp>(executor_, *incarnation_, std::move(options), observer_);
+  bring_up_ = std::make_shared<BringUp>(executor_, *incarnation_, std::move(options), observer_);
   bring_up_->start();
 }
 
 Async<void> Sandbox::pause() {
-  CO_SNAP_TRY(admit("pause", {State::kStarting, State::kRunning, State::kUnhealthy}));
+  CO_SNAP_ASSIGN(const TaskGroup::Membership under_way,
+                 begin("pause", {State::kStarting, State::kRunning, State::kUnhealthy}));
   CO_SNAP_TRY(co_await bring_up_->wait());
   CO_SNAP_TRY(co_await with_deadline(kMonitorDeadline, "pause", incarnation_->vm().pause()));
   state_ = State::kPaused;
@@ -226,7 +253,7 @@ Async<void> Sandbox::pause() {
 }
 
 Async<void> Sandbox::resume() {
-  CO_SNAP_TRY(admit("resume", {State::kPaused}));
+  CO_SNAP_ASSIGN(const TaskGroup::Membership under_way, begin("resume", {State::kPaused}));
   CO_SNAP_TRY(co_await with_deadline(kMonitorDeadline, "resume", incarnation_->vm().resume()));
   if (bring_up_ == nullptr) {  // Restored, and never run yet.
     state_ = State::kStarting;

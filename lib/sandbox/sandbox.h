@@ -10,7 +10,9 @@
 //   co_await sandbox.end();                                                        // always, before it is destroyed
 //
 // All on one io_context thread, which must live as long as the VMMs; memory is copied on a thread pool of its own.
-// The state gates the operations: what does not fit the present one is refused at once with kUnavailable. When the VMM
+// The state gates the operations: what does not fit the present one is refused at once with kUnavailable, and of boot,
+// restore and snapshot only one is under way at a time. end() is right at any moment: it makes all of them fail, and
+// waits until they have. When the VMM
 // or the page server ends by itself, everything under way fails at once and says how it ended.
 #pragma once
 
@@ -25,6 +27,7 @@
 
 #include "lib/agent/client.h"
 #include "lib/base/async.h"
+#include "lib/base/task_group.h"
 #include "lib/sandbox/bring_up.h"
 #include "lib/sandbox/incarnation.h"
 #include "lib/sandbox/sequence.h"
@@ -144,6 +147,9 @@ class Sandbox {
   Async<void> resume();
 
   State state() const;
+  /// An error, which says why, while a boot, restore, snapshot, pause, resume or end is under way: each of the others, but
+  /// for end(), is then refused.
+  Result<void> idle() const;
   /// Why the present guest, or the one that the latest restore had to give up, cannot go on.
   const std::optional<Failure>& failure() const;
   /// The VMM and its page server, for oracles and faults; null without a guest.
@@ -153,6 +159,10 @@ class Sandbox {
  private:
   /// Refuses `operation` unless the state is one of `allowed`.
   Result<void> admit(std::string_view operation, std::initializer_list<State> allowed) const;
+  /// The same for what changes the state: refuses it also while another such operation is under way. It counts as one
+  /// until what is returned is destroyed.
+  Result<TaskGroup::Membership> begin(std::string_view operation, std::initializer_list<State> allowed);
+  Awaitable<void> abandon();
   void begin_incarnation();
   Awaitable<void> end_incarnation();
   Async<void> start_handler(snapshot::Snapshot from);
@@ -182,7 +192,9 @@ class Sandbox {
   std::optional<uffd::BadHandoff> bad_handoff_;
   std::unique_ptr<Incarnation> incarnation_;
   std::optional<Failure> last_failure_;  ///< Of an incarnation that is no more, when it did not end by our will.
-  std::unique_ptr<BringUp> bring_up_;
+  std::shared_ptr<BringUp> bring_up_;
+  TaskGroup sequences_;  ///< Who refers to the incarnation from one await to the next.
+  bool ending_ = false;
   std::optional<snapshot::Snapshot> restored_from_;
   RestoreReport restore_report_;  ///< Of the restore under way; complete when bring_up_ is done.
   TimePoint restore_requested_;
