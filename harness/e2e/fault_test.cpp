@@ -1,0 +1,78 @@
+// Injecting, healing and accounting for faults, on real guests.
+#include <gmock/gmock.h>
+
+#include "harness/e2e/real_campaign.h"
+
+namespace snaphammer::e2e {
+namespace {
+
+using testing::HasSubstr;
+
+class Faults : public RealCampaign {
+ protected:
+  static constexpr char kRestored[] =
+      "steps:\n  - boot: {}\n  - snapshot: {id: s1}\n  - restore: {from: s1}\n  - await_healthy: {within: 30s}\n";
+  /// Of the only run's only fault.
+  nlohmann::json fault() const { return only_run().at("faults").at(0); }
+};
+
+TEST_F(Faults, AFaultActsAtThePhaseThatItWaitsForAndIsHealedAfterItsTime) {
+  EXPECT_EQ(run({write_scenario("at-phase",
+                                "steps:\n  - boot: {}\n  - snapshot: {id: s1}\n"
+                                "  - inject: {fault: vsock.delay, for: 300ms, args: {by: 5ms},\n"
+                                "             when: {phase: \"restore.door:after\"}}\n"
+                                "  - restore: {from: s1}\n  - await_healthy: {within: 30s}\n  - check: all\n")}),
+            0)
+      << out() << err();
+  EXPECT_EQ(fault().at("name"), "vsock.delay");
+  EXPECT_GT(fault().at("acted"), 0);
+  EXPECT_GT(fault().at("first_at_ms").get<double>(), 0);
+}
+
+TEST_F(Faults, ARunWhoseFaultNeverActedIsInconclusive) {
+  EXPECT_EQ(run({write_scenario("idle", std::string(kRestored) +
+                                            "  - inject: {fault: vmm.stop, when: {phase: restore.load, after: 7}}\n"
+                                            "  - check: all\n")}),
+            3);
+  EXPECT_EQ(only_run().at("verdict"), "inconclusive");
+  EXPECT_THAT(only_run().at("message").get<std::string>(), HasSubstr("vmm.stop was injected and never acted"));
+  EXPECT_EQ(fault().at("acted"), 0);
+}
+
+TEST_F(Faults, WhatIsHealedNoLongerActs) {
+  EXPECT_EQ(run({write_scenario("healed", std::string(kRestored) +
+                                              "  - inject: {fault: vmm.stop, as: frozen}\n  - heal: frozen\n"
+                                              "  - inject: {fault: vsock.stall, as: quiet}\n  - heal: all\n"
+                                              "  - exec: {command: [\"true\"], timeout: 20s}\n"
+                                              "  - inject: {fault: vsock.drop, args: {port: 9}, as: unused}\n")}),
+            3)
+      << "the last one never acts";
+  EXPECT_THAT(only_run().at("findings"), testing::IsEmpty());
+}
+
+TEST_F(Faults, AStoppedVmmIsAnExecThatTimesOut) {
+  EXPECT_EQ(run({write_scenario("stopped", std::string(kRestored) +
+                                               "  - inject: {fault: vmm.stop}\n"
+                                               "  - exec: {command: [\"true\"], timeout: 1s}\n"
+                                               "expect: [{verdict: fail, findings: [exec-timeout]}]\n")}),
+            0)
+      << out() << err();
+  expect_nothing_left();
+}
+
+TEST_F(Faults, ABalloonTakesMemoryAndGivesItBack) {
+  EXPECT_EQ(run({write_scenario("balloon", std::string(kRestored) +
+                                               "  - inject: {fault: balloon.inflate, as: b, args: {by: 64MiB}}\n"
+                                               "  - heal: b\n  - check: all\n")}),
+            0)
+      << out() << err();
+  EXPECT_EQ(fault().at("acted"), 1);
+}
+
+TEST_F(Faults, OneThatCannotActSaysWhatToDo) {
+  EXPECT_EQ(run({write_scenario("too-early", "steps:\n  - inject: {fault: uffd.kill_handler}\n  - boot: {}\n")}), 4);
+  EXPECT_THAT(out(), HasSubstr("there is no restored guest"));
+}
+
+}  // namespace
+}  // namespace snaphammer::e2e
