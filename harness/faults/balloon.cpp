@@ -73,9 +73,6 @@ class InflateBalloon final : public FaultWith<Inflate> {
   Async<void> heal(engine::RunContext& run) override { return give_all_back(run); }
 };
 
-struct NoArguments {};
-void describe(Fields<NoArguments>&) {}
-
 class DeflateBalloon final : public FaultWith<NoArguments> {
  public:
   using FaultWith::FaultWith;

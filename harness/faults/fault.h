@@ -90,6 +90,10 @@ class FaultWith : public Fault {
   Arguments args_;
 };
 
+/// Of a fault that takes none.
+struct NoArguments {};
+inline void describe(Fields<NoArguments>&) {}
+
 using MakeFault = std::function<std::unique_ptr<Fault>(const nlohmann::json& args)>;
 
 /// By name; `args` is what the scenario's reader has checked.

@@ -5,9 +5,6 @@
 namespace snaphammer::faults {
 namespace {
 
-struct NoArguments {};
-void describe(Fields<NoArguments>&) {}
-
 Result<sandbox::FaultHandler*> handler_of(engine::RunContext& run) {
   sandbox::Incarnation* const guest = run.sandbox().incarnation();
   if (guest != nullptr && guest->handler() != nullptr) return guest->handler();

@@ -7,9 +7,6 @@
 namespace snaphammer::faults {
 namespace {
 
-struct NoArguments {};
-void describe(Fields<NoArguments>&) {}
-
 Result<vmm::Vm*> vm_of(engine::RunContext& run) {
   sandbox::Incarnation* const guest = run.sandbox().incarnation();
   if (guest != nullptr && guest->has_vm()) return &guest->vm();

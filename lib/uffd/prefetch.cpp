@@ -39,6 +39,9 @@ void cut_at_windows(Extent extent, ByteCount window, Part part) {
   }
 }
 
+/// Zeros are left to their faults. UFFDIO_ZEROPAGE in ranges of 2 MiB took 0.46 s for a GiB of shared memory (2 CPUs, Linux
+/// 6.18), more than the same amount of data takes to be copied, and gives the guest host memory that most of it never
+/// asks for; a fault on a zero page costs what any fault does.
 std::vector<Extent> plan_all(const std::vector<Extent>& data, ByteCount window, ByteCount page_size) {
   std::vector<Extent> plan;
   for (const Extent& extent : whole_pages(data, page_size)) {
