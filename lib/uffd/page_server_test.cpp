@@ -213,6 +213,7 @@ TEST_P(PageServerTest, AForkOfTheVmmIsNotServedAndChangesNothingForIt) {
   ASSERT_GT(child, 0);
   int status = 0;
   ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(server_->drain(std::chrono::seconds(30)));  // What was read has been applied, too.
   EXPECT_EQ(server_->stats().forks, 1u);
   EXPECT_EQ(page(2), pattern_page(2));
 }
