@@ -37,26 +37,6 @@ std::string new_generation() {
 
 }  // namespace
 
-std::string_view name_of(State state) {
-  switch (state) {
-    case State::kNone:
-      return "not started";
-    case State::kStarting:
-      return "starting";
-    case State::kRunning:
-      return "running";
-    case State::kPausing:
-      return "pausing";
-    case State::kPaused:
-      return "paused";
-    case State::kUnhealthy:
-      return "unhealthy";
-    case State::kEnded:
-      return "ended";
-  }
-  return "ended";
-}
-
 Sandbox::Sandbox(asio::any_io_executor executor, vmm::Backend& backend, SandboxConfig config, SandboxPaths paths,
                  PhaseObserver* observer)
     : executor_(std::move(executor)),

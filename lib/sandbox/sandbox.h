@@ -17,93 +17,26 @@
 #pragma once
 
 #include <boost/asio/thread_pool.hpp>
-#include <filesystem>
 #include <fstream>
 #include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "lib/agent/client.h"
 #include "lib/base/async.h"
 #include "lib/base/task_group.h"
 #include "lib/sandbox/bring_up.h"
 #include "lib/sandbox/incarnation.h"
+#include "lib/sandbox/reports.h"
+#include "lib/sandbox/sandbox_config.h"
 #include "lib/sandbox/sequence.h"
+#include "lib/sandbox/state.h"
 #include "lib/snapshot/store.h"
 #include "lib/uffd/policy.h"
-#include "lib/uffd/source_faults.h"
 #include "lib/vmm/vm.h"
 
 namespace snaphammer::sandbox {
-
-/// How this runtime behaves; each default is right.
-struct SandboxConfig {
-  vmm::VmConfig vm;
-  uffd::Policy uffd;
-  /// A page-fault handler of the user's instead of the page server: see ExternalHandlerOptions::command. Empty: none.
-  std::vector<std::string> handler_command;
-  /// What goes wrong in the page server's source; never null.
-  std::shared_ptr<uffd::SourceFaults> source_faults = std::make_shared<uffd::SourceFaults>(0);
-  OnAbort on_pause_abort = OnAbort::kUndo;
-  Duration budget_ready = std::chrono::seconds(30);  ///< From resume to the guest's output connection.
-  Duration budget_init = std::chrono::seconds(30);   ///< For init, after that.
-  Budgets budgets = Budgets::kSeparate;
-  agent::ListenerAfterReset listener = agent::ListenerAfterReset::kHandshake;
-  /// How the guest is quiesced before a snapshot; nothing: not at all.
-  std::optional<agent::PrepareRequest> quiesce = agent::PrepareRequest{};
-  bool drop_page_cache = true;  ///< Before a snapshot.
-  bool reseed = true;                                ///< Give the guest's kernel fresh entropy at init.
-  std::string name = "guest";                        ///< The guest's identity.
-};
-
-struct SandboxPaths {
-  std::filesystem::path sockets;  ///< Short and private.
-  std::filesystem::path logs;     ///< For console.log, vmm.log and output.jsonl.
-
-  std::filesystem::path console_log() const { return logs / "console.log"; }
-  std::filesystem::path vmm_log() const { return logs / "vmm.log"; }
-  std::filesystem::path output_log() const { return logs / "output.jsonl"; }
-  std::filesystem::path door() const { return sockets / "vsock"; }
-  std::filesystem::path handoff() const { return sockets / "uffd"; }
-  std::filesystem::path handler_socket() const { return sockets / "uffd-handler"; }
-  std::filesystem::path handler_memory() const { return logs / "handler-memory"; }
-  std::filesystem::path handler_log() const { return logs / "handler.log"; }
-  std::filesystem::path handoff_log() const { return logs / "handoff.json"; }
-};
-
-enum class State {
-  kNone,       ///< No guest.
-  kStarting,   ///< Booting, or being restored: becoming healthy.
-  kRunning,    ///< Healthy when it was last brought up.
-  kPausing,    ///< In the pause sequence.
-  kPaused,     ///< vCPUs stand still.
-  kUnhealthy,  ///< It runs, but did not become healthy.
-  kEnded,      ///< Killed, or in a state nobody knows after a failure.
-};
-std::string_view name_of(State state);
-
-struct SnapshotOptions {
-  std::string id;
-  bool resume = true;  ///< Let the source go on afterwards.
-  /// Store only what differs from this snapshot of the same store; empty: all of memory.
-  std::string parent = {};
-  nlohmann::json metadata = nlohmann::json::object();
-};
-
-struct PauseReport {
-  std::string snapshot;
-  Duration downtime{};  ///< How long the vCPUs stood still; to the end of the sequence when they stay so.
-  std::vector<PhaseTiming> phases;
-  ByteCount bytes = 0;  ///< Of memory, stored.
-};
-
-struct RestoreReport {
-  std::string from;
-  Duration to_healthy{};  ///< From the request to the first exec that answered.
-  std::vector<PhaseTiming> phases;
-};
 
 class Sandbox {
  public:

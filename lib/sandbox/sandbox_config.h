@@ -1,0 +1,62 @@
+// What a Sandbox is made of: how its runtime behaves, and where its sockets and logs are.
+//
+//   SandboxConfig config;                        // right in every respect
+//   config.uffd.on_remove = uffd::OnRemove::kIgnore;   // but in this one
+//   Sandbox sandbox(executor, backend, config, {.sockets = "/run/x", .logs = "out/x"});
+//
+// Plain values: the Sandbox copies them; what is changed afterwards does not reach it.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/agent/protocol.h"
+#include "lib/base/units.h"
+#include "lib/sandbox/budgets.h"
+#include "lib/sandbox/sequence.h"
+#include "lib/uffd/policy.h"
+#include "lib/uffd/source_faults.h"
+#include "lib/vmm/vm.h"
+
+namespace snaphammer::sandbox {
+
+/// How this runtime behaves; each default is right.
+struct SandboxConfig {
+  vmm::VmConfig vm;
+  uffd::Policy uffd;
+  /// A page-fault handler of the user's instead of the page server: see ExternalHandlerOptions::command. Empty: none.
+  std::vector<std::string> handler_command;
+  /// What goes wrong in the page server's source; never null.
+  std::shared_ptr<uffd::SourceFaults> source_faults = std::make_shared<uffd::SourceFaults>(0);
+  OnAbort on_pause_abort = OnAbort::kUndo;
+  Duration budget_ready = std::chrono::seconds(30);  ///< From resume to the guest's output connection.
+  Duration budget_init = std::chrono::seconds(30);   ///< For init, after that.
+  Budgets budgets = Budgets::kSeparate;
+  agent::ListenerAfterReset listener = agent::ListenerAfterReset::kHandshake;
+  /// How the guest is quiesced before a snapshot; nothing: not at all.
+  std::optional<agent::PrepareRequest> quiesce = agent::PrepareRequest{};
+  bool drop_page_cache = true;  ///< Before a snapshot.
+  bool reseed = true;                                ///< Give the guest's kernel fresh entropy at init.
+  std::string name = "guest";                        ///< The guest's identity.
+};
+
+struct SandboxPaths {
+  std::filesystem::path sockets;  ///< Short and private.
+  std::filesystem::path logs;     ///< For console.log, vmm.log and output.jsonl.
+
+  std::filesystem::path console_log() const { return logs / "console.log"; }
+  std::filesystem::path vmm_log() const { return logs / "vmm.log"; }
+  std::filesystem::path output_log() const { return logs / "output.jsonl"; }
+  std::filesystem::path door() const { return sockets / "vsock"; }
+  std::filesystem::path handoff() const { return sockets / "uffd"; }
+  std::filesystem::path handler_socket() const { return sockets / "uffd-handler"; }
+  std::filesystem::path handler_memory() const { return logs / "handler-memory"; }
+  std::filesystem::path handler_log() const { return logs / "handler.log"; }
+  std::filesystem::path handoff_log() const { return logs / "handoff.json"; }
+};
+
+}  // namespace snaphammer::sandbox
