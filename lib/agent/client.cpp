@@ -110,12 +110,17 @@ class CheckReader {
 Client::Client(asio::any_io_executor executor, std::filesystem::path door, ClientOptions options)
     : executor_(std::move(executor)), door_(std::move(door)), options_(options) {}
 
-Async<HealthReport> Client::health() {
-  HttpCall call{"GET", "/health", ""};
+template <class T>
+Async<T> Client::get(std::string path) {
+  HttpCall call{"GET", std::move(path), ""};
   CO_SNAP_ASSIGN(const std::string body,
                  co_await call_for_body(executor_, door_, options_, std::move(call), options_.request_timeout));
-  co_return parse_answer<HealthReport>(body);
+  co_return parse_answer<T>(body);
 }
+
+Async<HealthReport> Client::health() { return get<HealthReport>("/health"); }
+
+Async<Metrics> Client::metrics() { return get<Metrics>("/metrics"); }
 
 Async<InitReport> Client::init(InitRequest request) {
   HttpCall call{"POST", "/init", print_json(request.to_json())};
@@ -138,6 +143,14 @@ Async<void> Client::prepare(PrepareRequest request) {
 Async<void> Client::undo_prepare() { return post("/snapshot/undo", "{}", options_.request_timeout); }
 
 Async<void> Client::drop_page_cache() { return post("/snapshot/drop-page-cache", "{}", options_.request_timeout); }
+
+Async<PortsReport> Client::ports() { return get<PortsReport>("/ports"); }
+
+Async<void> Client::start_ports() { return post("/ports/start", "{}", options_.request_timeout); }
+
+Async<void> Client::stop_ports() { return post("/ports/stop", "{}", options_.request_timeout); }
+
+Async<void> Client::restart_ports() { return post("/ports/restart", "{}", options_.request_timeout); }
 
 Async<ExecResult> Client::exec(ExecRequest request, OnOutput on_output) {
   const TimePoint start = SteadyClock::now();

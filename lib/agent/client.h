@@ -24,6 +24,8 @@
 
 #include <boost/asio/any_io_executor.hpp>
 
+#include "lib/agent/metrics_protocol.h"
+#include "lib/agent/ports_protocol.h"
 #include "lib/agent/protocol.h"
 #include "lib/agent/workload_protocol.h"
 #include "lib/base/async.h"
@@ -59,6 +61,7 @@ class Client {
   Client(asio::any_io_executor executor, std::filesystem::path door, ClientOptions options = {});
 
   Async<HealthReport> health();
+  Async<Metrics> metrics();
   Async<InitReport> init(InitRequest request);
 
   /// Quiesces the guest for a snapshot; every workload has answered when it returns.
@@ -66,6 +69,13 @@ class Client {
   /// Undoes prepare(); nothing happens when there is nothing to undo.
   Async<void> undo_prepare();
   Async<void> drop_page_cache();
+
+  /// The TCP ports that are, or shall be, reachable from the host.
+  Async<PortsReport> ports();
+  // Each returns when it is done: forwarders of the ports that are there have been started, or nothing of them is left.
+  Async<void> start_ports();
+  Async<void> stop_ports();
+  Async<void> restart_ports();
 
   /// Runs a command. `on_output` gets the bytes as they come, the result has them too. A process
   /// that fails, times out or cannot be started is a result, not an error.
@@ -81,6 +91,8 @@ class Client {
   Async<std::vector<WorkloadInfo>> workloads();
 
  private:
+  template <class T>
+  Async<T> get(std::string path);
   Async<void> post(std::string path, std::string body, Duration limit);
 
   asio::any_io_executor executor_;

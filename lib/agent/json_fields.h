@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <map>
 #include <optional>
 #include <set>
@@ -34,6 +35,15 @@ Result<nlohmann::json> parse_json(std::string_view text);
 
 /// The text of `json` in one line. Bytes that are not UTF-8 become U+FFFD instead of an exception.
 std::string print_json(const nlohmann::json& json);
+
+/// The value among `all` whose name_of() is `text`; kInvalid says that `what` has none such.
+template <class E>
+Result<E> named(std::string_view what, const std::string& text, std::initializer_list<E> all) {
+  for (const E value : all) {
+    if (name_of(value) == text) return value;
+  }
+  return Error(ErrorKind::kInvalid, std::string(what) + ": no such value '" + text + "'");
+}
 
 class JsonFields {
  public:

@@ -10,15 +10,6 @@ namespace {
 
 constexpr std::size_t kMaxName = 64;
 
-/// The value among `all` that `text` names.
-template <class E>
-Result<E> named(std::string_view what, const std::string& text, std::initializer_list<E> all) {
-  for (const E value : all) {
-    if (name_of(value) == text) return value;
-  }
-  return Error(ErrorKind::kInvalid, std::string(what) + ": no such value '" + text + "'");
-}
-
 Duration nanoseconds(std::int64_t count) { return std::chrono::nanoseconds(count); }
 
 }  // namespace
@@ -87,9 +78,20 @@ std::string_view name_of(QuiesceGc gc) {
   return "";
 }
 
+std::string_view name_of(QuiescePorts ports) {
+  switch (ports) {
+    case QuiescePorts::kStop:
+      return "stop";
+    case QuiescePorts::kKeep:
+      return "keep";
+  }
+  return "";
+}
+
 nlohmann::json PrepareRequest::to_json() const {
   return {{"gc", name_of(gc)},
           {"single_thread", single_thread},
+          {"ports", name_of(ports)},
           {"timeout_ms", std::chrono::ceil<std::chrono::milliseconds>(timeout).count()}};
 }
 
@@ -97,10 +99,12 @@ Result<PrepareRequest> PrepareRequest::from_json(const nlohmann::json& json) {
   JsonFields fields(json, "prepare request");
   PrepareRequest request;
   const std::string gc = fields.text("gc");
+  const std::string ports = fields.text("ports");
   request.single_thread = fields.boolean("single_thread");
   const std::uint64_t timeout_ms = fields.count("timeout_ms");
   SNAP_TRY(fields.finish());
   SNAP_ASSIGN(request.gc, named("prepare request: gc", gc, {QuiesceGc::kLast, QuiesceGc::kFirst, QuiesceGc::kOff}));
+  SNAP_ASSIGN(request.ports, named("prepare request: ports", ports, {QuiescePorts::kStop, QuiescePorts::kKeep}));
   SNAP_ASSIGN(request.timeout, timeout_from_ms(timeout_ms));
   return request;
 }
@@ -110,7 +114,8 @@ nlohmann::json InitRequest::to_json() const {
           {"wall_clock_ns", wall_clock.count()},
           {"identity", identity.to_json()},
           {"entropy", base64_encode(entropy)},
-          {"listener", name_of(listener)}};
+          {"listener", name_of(listener)},
+          {"policy", policy.to_json()}};
 }
 
 Result<InitRequest> InitRequest::from_json(const nlohmann::json& json) {
@@ -121,9 +126,13 @@ Result<InitRequest> InitRequest::from_json(const nlohmann::json& json) {
   request.entropy = fields.base64("entropy", "");
   const std::string listener = fields.text("listener", "handshake");
   const nlohmann::json identity = fields.any("identity");
+  const nlohmann::json policy = fields.any("policy");
   SNAP_TRY(fields.finish());
   if (!identity.is_null()) {
     SNAP_ASSIGN(request.identity, Identity::from_json(identity));
+  }
+  if (!policy.is_null()) {
+    SNAP_ASSIGN(request.policy, AgentPolicy::from_json(policy));
   }
   SNAP_ASSIGN(request.listener, named("init request: listener", listener,
                                       {ListenerAfterReset::kHandshake, ListenerAfterReset::kDoubleRebind,

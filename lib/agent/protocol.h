@@ -6,6 +6,9 @@
 //   POST /snapshot/undo            {} -> {}: it goes on; the first /init of a new generation does the same
 //   POST /snapshot/drop-page-cache {} -> {}
 //   POST /exec                     ExecRequest -> stream of ExecFrame
+//   GET  /metrics                  Metrics (metrics_protocol.h)
+//   GET  /ports                    PortsReport (ports_protocol.h)
+//   POST /ports/{start,stop,restart}  {} -> {}: done when it is answered
 //   GET  /workloads                {"workloads": [WorkloadInfo...]}
 //   POST /workloads/start          StartWorkload -> WorkloadInfo (workload_protocol.h)
 //   POST /workloads/{as}/check     {"timeout_ms": N} -> stream of Finding, then a CheckReport; N: of silence
@@ -28,6 +31,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "lib/agent/agent_policy.h"
 #include "lib/base/result.h"
 #include "lib/base/units.h"
 
@@ -36,6 +40,8 @@ namespace snaphammer::agent {
 inline constexpr std::uint32_t kAgentPort = 1024;
 inline constexpr std::uint32_t kOutputPort = 1025;
 inline constexpr std::uint32_t kHostCid = 2;
+/// A TCP port of the guest is reached at this vsock port plus its number, which collides with nothing above.
+inline constexpr std::uint32_t kForwardedPorts = 0x10000;
 
 /// No line of any stream is longer, its newline included.
 inline constexpr std::size_t kMaxLine = 64_KiB;
@@ -84,6 +90,7 @@ struct InitRequest {
   Identity identity;
   std::string entropy;     ///< Bytes for the guest kernel's random state, which is then reseeded; may be empty.
   ListenerAfterReset listener = ListenerAfterReset::kHandshake;  ///< In this guest's next lives.
+  AgentPolicy policy{};                                          ///< From now on.
 
   nlohmann::json to_json() const;
   static Result<InitRequest> from_json(const nlohmann::json& json);
@@ -106,9 +113,17 @@ enum class QuiesceGc {
 };
 std::string_view name_of(QuiesceGc gc);
 
+/// What becomes of port forwarders before a snapshot.
+enum class QuiescePorts {
+  kStop,  ///< They are stopped, and awaited.
+  kKeep,  ///< They run through the snapshot.
+};
+std::string_view name_of(QuiescePorts ports);
+
 struct PrepareRequest {
   QuiesceGc gc = QuiesceGc::kLast;
   bool single_thread = true;                    ///< Runtimes go single-threaded until it is undone.
+  QuiescePorts ports = QuiescePorts::kStop;
   Duration timeout = std::chrono::seconds(20);  ///< For each workload to answer. Whole milliseconds.
 
   nlohmann::json to_json() const;

@@ -4,7 +4,9 @@
 
 #include "lib/agent/base64.h"
 #include "lib/agent/json_fields.h"
+#include "lib/agent/metrics_protocol.h"
 #include "lib/agent/output_protocol.h"
+#include "lib/agent/ports_protocol.h"
 #include "lib/agent/workload_protocol.h"
 
 namespace snaphammer::agent {
@@ -104,9 +106,16 @@ void expect_same_after_travel(const T& sent) {
 
 TEST(Protocol, EverythingArrivesAsItWasSent) {
   expect_same_after_travel(HealthReport{"ok", "0.1", "b", "6.1", Duration(5), Duration(7), "g", 3, true});
-  expect_same_after_travel(InitRequest{"g", Duration(1), {"n", {{"K", "v"}}, "t"}, std::string("\0\xff", 2),
-                                       ListenerAfterReset::kDoubleRebind});
-  expect_same_after_travel(PrepareRequest{QuiesceGc::kFirst, false, std::chrono::milliseconds(7)});
+  expect_same_after_travel(InitRequest{"g",
+                                       Duration(1),
+                                       {"n", {{"K", "v"}}, "t"},
+                                       std::string("\0\xff", 2),
+                                       ListenerAfterReset::kDoubleRebind,
+                                       {ClientLimits::kOff, AcceptLoop::kSerial, Forwarders::kAbandoned}});
+  expect_same_after_travel(PrepareRequest{QuiesceGc::kFirst, false, QuiescePorts::kKeep, std::chrono::milliseconds(7)});
+  expect_same_after_travel(Metrics{1, 2, 3, 4, 5, 6, 7, 8});
+  expect_same_after_travel(
+      PortsReport{true, {{80, PortState::kForwarded, 12, 3, ""}, {81, PortState::kFailed, 0, 0, "why"}}});
   expect_same_after_travel(InitReport{"g", Duration(-5), 32});
   expect_same_after_travel(
       ExecRequest{"id", {"a", "b"}, {{"K", "v"}}, "/tmp", std::string("in\0", 3), std::chrono::seconds(2)});
@@ -143,6 +152,23 @@ TEST(Protocol, RefusesWhatNoSideWouldSend) {
   EXPECT_FALSE(Finding::from_json({{"type", "finding"}, {"id", "Not An Id"}, {"message", ""}}));
   EXPECT_FALSE(CheckReport::from_json({{"type", "verdict"}, {"pass", 1}}));
   EXPECT_FALSE(ExecFrame::from_json({{"type", "unheard"}}));
+  EXPECT_FALSE(Metrics::from_json({{"threads", 1}}));
+  EXPECT_FALSE(AgentPolicy::from_json({{"http_limits", "on"}, {"accept", "both"}, {"forwarders", "supervised"}}));
+}
+
+TEST(Protocol, RefusesPortsThatAreNone) {
+  const auto port = [](nlohmann::json change) {
+    nlohmann::json json = {{"port", 80}, {"state", "starting"}, {"pid", 0}, {"respawns", 0}};
+    json.update(change);
+    return error_of(PortsReport::from_json({{"running", true}, {"ports", {json}}}));
+  };
+  EXPECT_EQ(port(nlohmann::json::object()), "(no error)");
+  EXPECT_THAT(port({{"port", 0}}), HasSubstr("port"));
+  EXPECT_THAT(port({{"port", 65536}}), HasSubstr("port"));
+  EXPECT_THAT(port({{"pid", -1}}), HasSubstr("pid"));
+  EXPECT_THAT(port({{"pid", 1ULL << 31}}), HasSubstr("process"));
+  EXPECT_THAT(port({{"state", "up"}}), HasSubstr("state"));
+  EXPECT_FALSE(PortsReport::from_json({{"running", true}, {"ports", "none"}}));
 }
 
 TEST(ProcessEnd, SaysHow) {

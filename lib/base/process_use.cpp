@@ -1,0 +1,84 @@
+#include "lib/base/process_use.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <optional>
+#include <sstream>
+#include <string>
+
+#include <unistd.h>
+
+namespace snaphammer {
+namespace {
+
+namespace fs = std::filesystem;
+
+Result<std::uint64_t> count_entries(const fs::path& directory) {
+  std::error_code error;
+  fs::directory_iterator entry(directory, error);
+  if (error) return errno_error("read " + directory.string(), error.value());
+  std::uint64_t count = 0;
+  while (entry != fs::directory_iterator()) {
+    ++count;
+    if (entry.increment(error); error) return errno_error("read " + directory.string(), error.value());
+  }
+  return count;
+}
+
+struct Stat {
+  char state = '?';
+  pid_t parent = 0;
+};
+
+// The second field, the program's name, may hold anything but ends with the last parenthesis.
+std::optional<Stat> read_stat(const fs::path& process) {
+  std::ifstream file(process / "stat");
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  const std::size_t name_end = text.rfind(')');
+  if (name_end == std::string::npos) return std::nullopt;
+  std::istringstream fields(text.substr(name_end + 1));
+  Stat stat;
+  if (!(fields >> stat.state >> stat.parent)) return std::nullopt;
+  return stat;
+}
+
+std::uint64_t count_processes(const std::function<bool(const Stat&)>& wanted) {
+  std::error_code error;
+  std::uint64_t count = 0;
+  for (fs::directory_iterator entry("/proc", error); !error && entry != fs::directory_iterator();
+       entry.increment(error)) {
+    const std::string name = entry->path().filename();
+    if (!std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; })) continue;
+    const std::optional<Stat> stat = read_stat(entry->path());  // Nothing: it has ended in the meantime.
+    if (stat && wanted(*stat)) ++count;
+  }
+  return count;
+}
+
+}  // namespace
+
+Result<ProcessUse> process_use(pid_t pid) {
+  const fs::path process = fs::path("/proc") / std::to_string(pid);
+  ProcessUse use;
+  SNAP_ASSIGN(use.descriptors, count_entries(process / "fd"));
+  if (pid == ::getpid()) --use.descriptors;
+  SNAP_ASSIGN(use.threads, count_entries(process / "task"));
+  std::ifstream statm(process / "statm");
+  std::uint64_t mapped_pages = 0;
+  std::uint64_t resident_pages = 0;
+  if (!(statm >> mapped_pages >> resident_pages)) {
+    return Error(ErrorKind::kGone, "process " + std::to_string(pid) + " has ended");
+  }
+  use.resident = resident_pages * static_cast<ByteCount>(::sysconf(_SC_PAGESIZE));
+  use.children = count_processes([pid](const Stat& stat) { return stat.parent == pid; });
+  return use;
+}
+
+std::uint64_t zombies() {
+  return count_processes([](const Stat& stat) { return stat.state == 'Z'; });
+}
+
+}  // namespace snaphammer
