@@ -4,8 +4,6 @@
 #include <array>
 
 #include <boost/asio/local/stream_protocol.hpp>
-#include <boost/asio/read_until.hpp>
-#include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/error.hpp>
@@ -15,6 +13,7 @@
 #include <boost/beast/http/write.hpp>
 
 #include "lib/agent/json_fields.h"
+#include "lib/vsock/door_client.h"
 
 namespace snaphammer::agent {
 
@@ -27,7 +26,6 @@ namespace {
 constexpr unsigned kHttp11 = 11;
 constexpr std::size_t kMaxHeader = 16_KiB;
 constexpr std::size_t kMaxErrorBody = 64_KiB;
-constexpr std::size_t kMaxGreeting = 64;
 constexpr std::size_t kMaxMessage = 2048;
 
 // A connection through the door, and what was read beyond the door's greeting.
@@ -37,32 +35,10 @@ struct DoorConnection {
 };
 
 Async<DoorConnection> open_door(asio::any_io_executor executor, std::filesystem::path door) {
-  const std::string what = "connect to port " + std::to_string(kAgentPort) + " of the guest at " + door.string();
-  DoorConnection connection{Local::socket(executor), {}};
-  if (door.string().size() >= sizeof(sockaddr_un::sun_path)) {
-    co_return Error(ErrorKind::kInvalid, what + ": the path is too long for a Unix socket");
-  }
-  const Local::endpoint endpoint(door.string());
-  auto [connect_error] = co_await connection.socket.async_connect(endpoint, as_result);
-  if (connect_error) co_return asio_error(what, connect_error).as(ErrorKind::kGone);
-
-  const std::string greeting = "CONNECT " + std::to_string(kAgentPort) + "\n";
-  auto [write_error, written] = co_await asio::async_write(connection.socket, asio::buffer(greeting), as_result);
-  if (write_error) co_return asio_error(what, write_error);
-
-  std::string answer;
-  auto [read_error, length] =
-      co_await asio::async_read_until(connection.socket, asio::dynamic_buffer(answer, kMaxGreeting), '\n', as_result);
-  if (read_error == asio::error::eof) {
-    co_return Error(ErrorKind::kGone, what + ": refused").advise("the guest's agent does not listen there (yet)");
-  }
-  if (read_error == asio::error::not_found || (!read_error && !answer.starts_with("OK "))) {
-    co_return Error(ErrorKind::kInvalid, what + ": the door answered '" + printable(answer) + "'");
-  }
-  if (read_error) co_return asio_error(what, read_error);
-  const std::size_t beyond = answer.size() - length;
-  asio::buffer_copy(connection.buffer.prepare(beyond), asio::buffer(answer) + length);
-  connection.buffer.commit(beyond);
+  CO_SNAP_ASSIGN(vsock::DoorConnection opened, co_await vsock::connect_through(executor, std::move(door), kAgentPort));
+  DoorConnection connection{std::move(opened.socket), {}};
+  asio::buffer_copy(connection.buffer.prepare(opened.rest.size()), asio::buffer(opened.rest));
+  connection.buffer.commit(opened.rest.size());
   co_return connection;
 }
 
