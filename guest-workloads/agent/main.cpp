@@ -12,6 +12,7 @@
 
 #include "guest-workloads/agent/agent.h"
 #include "guest-workloads/agent/init_duties.h"
+#include "guest-workloads/agent/rehearsal.h"
 #include "guest-workloads/agent/version.h"
 #include "lib/agent/protocol.h"
 
@@ -103,6 +104,7 @@ int main(int argc, char** argv) {
     std::printf("%s\n", kAgentVersion);
     return 0;
   }
+  if (arguments == std::vector<std::string>{std::string(Rehearsal::kHelper)}) return Rehearsal::run_helper();
   const Result<AgentConfig> config = parse_options(arguments);
   if (!config) {
     say(config.error().describe());
