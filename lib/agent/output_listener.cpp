@@ -15,10 +15,16 @@ using Local = asio::local::stream_protocol;
 
 // Shared with the coroutines, which may end a turn later than the listener itself.
 struct OutputListener::State {
-  State(const asio::any_io_executor& executor, std::filesystem::path at, OnLine line)
-      : path(std::move(at)), on_line(std::move(line)), acceptor(executor), current(executor), changed(executor) {}
+  State(const asio::any_io_executor& executor, std::filesystem::path at, OnLine line, OutputTaken which)
+      : path(std::move(at)),
+        taken(which),
+        on_line(std::move(line)),
+        acceptor(executor),
+        current(executor),
+        changed(executor) {}
 
   std::filesystem::path path;
+  OutputTaken taken;
   OnLine on_line;  ///< Empty once the listener is destroyed.
   Local::acceptor acceptor;
   Local::socket current;         ///< The connection that counts.
@@ -26,7 +32,9 @@ struct OutputListener::State {
   bool greeted = false;          ///< `current` has said ready.
   bool closed = false;
   Ready latest;
-  std::uint64_t expected_seq = 0;  ///< 0: no line or ready yet.
+  std::uint64_t expected_seq = 0;   ///< 0: no line or ready yet.
+  std::uint64_t promised_seq = 0;   ///< The same by the word of `current` alone.
+  std::optional<Gap> gap;
   std::optional<Error> violation;
   Notice changed;
 
@@ -35,7 +43,9 @@ struct OutputListener::State {
   void violate(Error error) {
     if (!violation) violation = std::move(error).in("the guest's output");
   }
+  void note_gap(std::uint64_t seq);
   static Async<Ready> wait_ready(std::shared_ptr<State> state, std::uint64_t after_epoch);
+  static Async<void> wait_caught_up(std::shared_ptr<State> state, std::uint64_t epoch, std::uint64_t seq);
   static Awaitable<void> accept_connections(std::shared_ptr<State> state);
   static Awaitable<void> read_lines(std::shared_ptr<State> state, std::uint64_t generation);
 };
@@ -44,6 +54,7 @@ Result<void> OutputListener::State::take_ready(const nlohmann::json& json) {
   SNAP_ASSIGN(latest, Ready::from_json(json));
   if (latest.epoch == 0) return Error(ErrorKind::kInvalid, "ready line: epoch 0");
   greeted = true;
+  promised_seq = latest.next_seq;
   // A lower number than expected is an earlier life of the guest, restored: its lines are counted from there.
   if (latest.next_seq < expected_seq || expected_seq == 0) expected_seq = latest.next_seq;
   return {};
@@ -58,9 +69,16 @@ Result<void> OutputListener::State::take(std::string_view text) {
                  "output line " + std::to_string(line.seq) + " came after line " + std::to_string(expected_seq - 1));
   }
   line.lost_before = line.seq - expected_seq;
-  expected_seq = line.seq + 1;
+  note_gap(line.seq);
+  expected_seq = promised_seq = line.seq + 1;
   if (on_line) on_line(line);
   return {};
+}
+
+void OutputListener::State::note_gap(std::uint64_t seq) {
+  if (seq <= promised_seq) return;
+  if (!gap) gap = Gap{.after_seq = promised_seq - 1, .lines = 0};
+  gap->lines += seq - promised_seq;
 }
 
 Awaitable<void> OutputListener::State::read_lines(std::shared_ptr<State> state, std::uint64_t generation) {
@@ -106,6 +124,7 @@ Awaitable<void> OutputListener::State::accept_connections(std::shared_ptr<State>
     state->greeted = false;
     ++state->generation;
     asio::co_spawn(state->acceptor.get_executor(), read_lines(state, state->generation), asio::detached);
+    if (state->taken == OutputTaken::kFirst) co_return;
   }
 }
 
@@ -122,12 +141,13 @@ OutputListener::~OutputListener() {
 }
 
 Result<std::unique_ptr<OutputListener>> OutputListener::listen(const asio::any_io_executor& executor,
-                                                               const std::filesystem::path& door, OnLine on_line) {
+                                                               const std::filesystem::path& door, OnLine on_line,
+                                                               OutputTaken taken) {
   const std::string path = door.string() + "_" + std::to_string(kOutputPort);
   if (path.size() >= sizeof(sockaddr_un::sun_path)) {
     return Error(ErrorKind::kInvalid, "listen on " + path + ": too long for a Unix socket");
   }
-  auto state = std::make_shared<State>(executor, path, std::move(on_line));
+  auto state = std::make_shared<State>(executor, path, std::move(on_line), taken);
   boost::system::error_code error;
   state->acceptor.open(Local(), error);
   if (!error) state->acceptor.bind(Local::endpoint(path), error);
@@ -149,6 +169,22 @@ Async<Ready> OutputListener::State::wait_ready(std::shared_ptr<State> state, std
   }
 }
 
+Async<void> OutputListener::wait_caught_up(std::uint64_t epoch, std::uint64_t seq) {
+  return State::wait_caught_up(state_, epoch, seq);
+}
+
+Async<void> OutputListener::State::wait_caught_up(std::shared_ptr<State> state, std::uint64_t epoch,
+                                                  std::uint64_t seq) {
+  while (true) {
+    if (state->violation) co_return *state->violation;
+    if (state->closed) co_return Error(ErrorKind::kCancelled, "wait for the guest's output: cancelled");
+    if (state->greeted && state->latest.epoch >= epoch && state->promised_seq >= seq) co_return Result<void>();
+    CO_SNAP_TRY(co_await state->changed.wait());
+  }
+}
+
+const std::optional<OutputListener::Gap>& OutputListener::gap() const { return state_->gap; }
+std::uint64_t OutputListener::next_seq() const { return state_->promised_seq; }
 const Ready& OutputListener::latest() const { return state_->latest; }
 bool OutputListener::connected() const { return state_->greeted; }
 const std::optional<Error>& OutputListener::violation() const { return state_->violation; }

@@ -123,6 +123,50 @@ TEST_F(OutputListenerTest, ANewerConnectionReplacesTheOlder) {
   EXPECT_EQ(listener->latest().epoch, 2U);
 }
 
+TEST_F(OutputListenerTest, AGapInsideAConnectionIsNotedAndOneBetweenTwoIsNot) {
+  auto first = connect();
+  say(first, ready(1, 1) + beat(1));
+  auto second = connect();
+  say(second, ready(2, 5) + beat(5));
+  EXPECT_FALSE(listener->gap()) << "lines 2 to 4 were lost with their connection";
+  say(second, beat(8) + beat(11));
+  ASSERT_TRUE(listener->gap());
+  EXPECT_EQ(listener->gap()->after_seq, 5U);
+  EXPECT_EQ(listener->gap()->lines, 4U);
+}
+
+TEST_F(OutputListenerTest, HasCaughtUpWhenItHasEveryLineOfTheConnection) {
+  const auto caught_up = [this](std::uint64_t epoch, std::uint64_t seq) {
+    return run_async(context, with_deadline(50ms, "lines", listener->wait_caught_up(epoch, seq))).has_value();
+  };
+  EXPECT_FALSE(caught_up(1, 1)) << "nobody is connected";
+  auto guest = connect();
+  say(guest, ready(1, 4));
+  EXPECT_TRUE(caught_up(1, 4));
+  EXPECT_FALSE(caught_up(2, 4));
+  EXPECT_FALSE(caught_up(1, 5));
+  say(guest, beat(4));
+  EXPECT_TRUE(caught_up(1, 5));
+  guest.close();
+  works_for_a_moment();
+  EXPECT_FALSE(caught_up(1, 5)) << "the connection has ended";
+}
+
+TEST_F(OutputListenerTest, KeptToTheFirstConnectionLaterOnesGoUnheard) {
+  listener.reset();
+  listener = *OutputListener::listen(
+      context.get_executor(), directory / "door", [this](const OutputLine& line) { lines.push_back(line); },
+      OutputTaken::kFirst);
+  auto first = connect();
+  say(first, ready(1, 1) + beat(1));
+  first.close();
+  auto second = connect();
+  say(second, ready(2, 2) + beat(2));
+  EXPECT_EQ(lines.size(), 1U);
+  EXPECT_EQ(listener->latest().epoch, 1U);
+  EXPECT_FALSE(listener->connected());
+}
+
 TEST_F(OutputListenerTest, TheFirstLineMustBeReady) {
   auto guest = connect();
   say(guest, beat(1));

@@ -5,6 +5,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <fmt/format.h>
 
 namespace snaphammer::sandbox {
 namespace {
@@ -13,6 +14,8 @@ using namespace phases;  // NOLINT: names of this folder
 
 constexpr Duration kHealthDeadline = std::chrono::seconds(10);
 constexpr Duration kFirstExecDeadline = std::chrono::seconds(20);
+/// From a transport reset that broke a call to the agent's new output connection.
+constexpr Duration kReconnectLimit = std::chrono::seconds(2);
 
 }  // namespace
 
@@ -50,26 +53,46 @@ Async<void> BringUp::wait() {
 }
 
 Async<void> BringUp::ready() {
-  auto ready = co_await incarnation_.output().wait_ready(0);
+  auto ready = co_await with_deadline(options_.budget_ready / 3, "the transport reset",
+                                      incarnation_.output().wait_ready(0));
+  if (!ready && ready.error().kind() == ErrorKind::kTimeout) {
+    incarnation_.replace_transport_reset();
+    ready = co_await incarnation_.output().wait_ready(0);
+  }
   CO_SNAP_TRY(ready);
   co_return Result<void>();
 }
 
 Async<void> BringUp::init_within_budget() {
+template <class T, class Call>
+Async<T> BringUp::over_resets(Call call) {
+  while (true) {
+    const std::uint64_t epoch = incarnation_.output().latest().epoch;
+    Result<T> answer = co_await call();
+    if (answer || answer.error().kind() != ErrorKind::kGone) co_return answer;
+    auto again = co_await with_deadline(kReconnectLimit, "reconnect", incarnation_.output().wait_ready(epoch));
+    if (!again) co_return answer;
+  }
+}
+
   if (options_.budgets == Budgets::kSeparate) return init();
   const Duration left = options_.budget_ready - (SteadyClock::now() - started_);
   return with_deadline(std::max(left, Duration(0)), "what ready has left of the shared budget", init());
 }
 
 Async<void> BringUp::init() {
-  options_.init.wall_clock = std::chrono::system_clock::now().time_since_epoch();
-  auto report = co_await incarnation_.client().init(options_.init);
+  const auto ask = [this] {
+    if (options_.set_clock) options_.init.wall_clock = std::chrono::system_clock::now().time_since_epoch();
+    return incarnation_.client().init(options_.init);
+  };
+  auto report = co_await over_resets<agent::InitReport>(ask);
   CO_SNAP_TRY(report);
   co_return Result<void>();
 }
 
 Async<void> BringUp::health() {
-  CO_SNAP_ASSIGN(const agent::HealthReport report, co_await incarnation_.client().health());
+  const auto ask = [this] { return incarnation_.client().health(); };
+  CO_SNAP_ASSIGN(const agent::HealthReport report, co_await over_resets<agent::HealthReport>(ask));
   if (report.generation != options_.init.generation) {
     co_return Error(ErrorKind::kUnavailable, "the agent answers for generation '" + report.generation + "', not for '" +
                                                  options_.init.generation + "'");
@@ -78,11 +101,15 @@ Async<void> BringUp::health() {
 }
 
 Async<void> BringUp::first_exec() {
-  agent::ExecRequest request;
-  request.id = "first-exec-" + options_.init.generation;
-  request.command = {"true"};
-  request.timeout = kFirstExecDeadline;
-  CO_SNAP_ASSIGN(const agent::ExecResult done, co_await incarnation_.client().exec(std::move(request)));
+  const auto ask = [this, attempt = 0]() mutable {
+    agent::ExecRequest request;
+    // One that was cut off was killed, and its id would only say so.
+    request.id = fmt::format("first-exec-{}-{}", options_.init.generation, ++attempt);
+    request.command = {"true"};
+    request.timeout = kFirstExecDeadline;
+    return incarnation_.client().exec(std::move(request));
+  };
+  CO_SNAP_ASSIGN(const agent::ExecResult done, co_await over_resets<agent::ExecResult>(ask));
   if (!done.success())
     co_return Error(ErrorKind::kUnavailable, "the first exec " + done.end.describe() + " " + done.error);
   co_return Result<void>();

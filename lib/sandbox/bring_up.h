@@ -17,7 +17,8 @@ struct BringUpOptions {
   Duration budget_ready{};
   Duration budget_init{};
   Budgets budgets = Budgets::kSeparate;
-  agent::InitRequest init;  ///< The wall clock is filled in when it is sent.
+  bool set_clock = true;    ///< The wall clock of `init` is filled in when it is sent.
+  agent::InitRequest init;
 };
 
 /// Runs by itself from start() on, at most for the budgets, and keeps itself meanwhile; ending the incarnation ends it. All
@@ -46,6 +47,9 @@ class BringUp : public std::enable_shared_from_this<BringUp> {
   Async<void> first_exec();
 
   asio::any_io_executor executor_;
+  /// Makes `call`, again when it failed because a transport reset came in between: they must bear being repeated.
+  template <class T, class Call>
+  Async<T> over_resets(Call call);
   Incarnation& incarnation_;
   BringUpOptions options_;
   PhaseObserver* observer_;

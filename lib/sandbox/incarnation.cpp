@@ -46,14 +46,28 @@ Awaitable<void> Incarnation::watch_vmm() {
 
 Async<void> Incarnation::wait_handed_off() { return handed_off_.wait(); }
 
-Result<void> Incarnation::open_door(const std::filesystem::path& path, agent::OutputListener::OnLine on_line) {
+Result<void> Incarnation::open_door(const std::filesystem::path& path, agent::OutputListener::OnLine on_line,
+                                    agent::OutputTaken output) {
   vsock::HostOptions options;
   options.packets = vm_->take_vsock_packets();
   options.path = path;
   SNAP_ASSIGN(vsock_, vsock::Host::start(executor_, std::move(options)));
-  SNAP_ASSIGN(output_, agent::OutputListener::listen(executor_, path, std::move(on_line)));
+  SNAP_ASSIGN(output_, agent::OutputListener::listen(executor_, path, std::move(on_line), output));
   client_ = std::make_unique<agent::Client>(executor_, path);
   return {};
+}
+
+void Incarnation::await_transport_reset(std::optional<std::uint32_t> stale_output) {
+  stale_output_ = stale_output;
+  awaited_reset_ = std::make_shared<AwaitTransportReset>(agent::kOutputPort);
+  vsock_->add_filter(awaited_reset_);
+}
+
+void Incarnation::replace_transport_reset() {
+  if (awaited_reset_ == nullptr) return;
+  log_warning("sandbox", "the guest has not handled its transport reset: its output connection is ended instead");
+  awaited_reset_->give_up();
+  if (stale_output_) static_cast<void>(vsock_->refuse(*stale_output_, agent::kOutputPort));
 }
 
 void Incarnation::fail(Failure::Kind kind, Error error) {

@@ -21,6 +21,7 @@
 #include "lib/base/async.h"
 #include "lib/base/task_group.h"
 #include "lib/sandbox/fault_handler.h"
+#include "lib/sandbox/transport_reset.h"
 #include "lib/vmm/vm.h"
 #include "lib/vsock/host.h"
 
@@ -51,7 +52,13 @@ class Incarnation {
   /// Returns when the handler has been given the VMM's memory.
   Async<void> wait_handed_off();
   /// Opens the hybrid vsock door at `path` and listens for the agent's output.
-  Result<void> open_door(const std::filesystem::path& path, agent::OutputListener::OnLine on_line);
+  Result<void> open_door(const std::filesystem::path& path, agent::OutputListener::OnLine on_line,
+                         agent::OutputTaken output);
+  /// The guest is a restored one and will get a transport reset: see AwaitTransportReset. `stale_output` is the guest's
+  /// port of the output connection that it had in the snapshot, if that is known.
+  void await_transport_reset(std::optional<std::uint32_t> stale_output);
+  /// The transport reset is taken to be lost: ends the stale output connection by RST, as the reset would have.
+  void replace_transport_reset();
 
   /// Each only after the call that makes it.
   vmm::Vm& vm() { return *vm_; }
@@ -103,6 +110,8 @@ class Incarnation {
   std::unique_ptr<FaultHandler> handler_;
   std::unique_ptr<vmm::Vm> vm_;
   std::unique_ptr<vsock::Host> vsock_;
+  std::shared_ptr<AwaitTransportReset> awaited_reset_;  ///< Null when there is none to come.
+  std::optional<std::uint32_t> stale_output_;
   std::unique_ptr<agent::OutputListener> output_;
   std::unique_ptr<agent::Client> client_;
 };

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "lib/base/blocking.h"
+#include "lib/sandbox/output_port.h"
 #include "lib/sandbox/sandbox.h"
 
 namespace snaphammer::sandbox {
@@ -54,8 +55,10 @@ Async<PauseReport> Sandbox::snapshot(const snapshot::SnapshotStore& store, Snaps
         thaw);
   }
   sequence.add(kSettle, kMonitorDeadline, [this] { return settle_memory(); });
-  sequence.add(kSaveState, kMonitorDeadline,
-               [this, &writer] { return incarnation_->vm().save_state(writer.vmstate_path()); });
+  sequence.add(kSaveState, kMonitorDeadline, [this, &writer] {
+    note_output_port(writer.metadata(), incarnation_->vsock().connections());
+    return incarnation_->vm().save_state(writer.vmstate_path());
+  });
   sequence.add(kStoreMemory, kStorageDeadline,
                [this, &writer, &options] { return write_memory(writer, options.parent); });
   // vCPUs run again while the disk is being waited for: what was copied cannot change any more.

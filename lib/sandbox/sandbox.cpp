@@ -6,8 +6,8 @@
 #include <sys/random.h>
 
 #include "lib/base/blocking.h"
+#include "lib/sandbox/output_port.h"
 #include "lib/sandbox/snapshot_page_source.h"
-#include "lib/sandbox/transport_reset.h"
 
 namespace snaphammer::sandbox {
 namespace {
@@ -107,7 +107,11 @@ Async<void> Sandbox::restore(const snapshot::Snapshot& from, bool let_run) {
   sequence.add(kVmm, kVmmDeadline, [this] { return start_vmm(/*hand_off=*/true); });
   sequence.add(kHandOff, kMonitorDeadline,
                [this] { return incarnation_->unless_failed(incarnation_->wait_handed_off()); });
-  sequence.add(kDoor, kMonitorDeadline, [this] { return completed(open_door()); });
+  sequence.add(kDoor, kMonitorDeadline, [this, &from]() -> Async<void> {
+    CO_SNAP_TRY(open_door());
+    incarnation_->await_transport_reset(noted_output_port(from.manifest.metadata));
+    co_return Result<void>();
+  });
   sequence.add(kLoad, kMonitorDeadline, [this, &from] { return incarnation_->vm().load(from.vmstate_path); });
   if (let_run) sequence.add(kResume, kMonitorDeadline, [this] { return incarnation_->vm().resume(); });
   SequenceOutcome outcome = co_await sequence.run(OnAbort::kAbandon);
@@ -205,16 +209,18 @@ Async<void> Sandbox::start_vmm(bool hand_off) {
 
 Result<void> Sandbox::open_door() {
   SNAP_TRY(incarnation_->open_door(
-      paths_.door(), [this](const agent::OutputLine& line) { output_log_ << line.to_json().dump() << '\n'; }));
-  if (incarnation_->handler() != nullptr) {
-    incarnation_->vsock().add_filter(std::make_shared<AwaitTransportReset>(agent::kOutputPort));
-  }
+      paths_.door(), [this](const agent::OutputLine& line) { output_log_ << line.to_json().dump() << '\n'; },
+      config_.output));
   return {};
 }
 
 void Sandbox::start_bring_up(Duration budget_ready) {
   BringUpOptions options{
-      .budget_ready = budget_ready, .budget_init = config_.budget_init, .budgets = config_.budgets, .init = {}};
+      .budget_ready = budget_ready,
+      .budget_init = config_.budget_init,
+      .budgets = config_.budgets,
+      .set_clock = config_.set_clock,
+      .init = {}};
   options.init.generation = new_generation();
   options.init.identity.name = config_.name;
   options.init.listener = config_.listener;

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/agent/output_listener.h"
 #include "lib/agent/protocol.h"
 #include "lib/base/units.h"
 #include "lib/sandbox/budgets.h"
@@ -36,6 +37,8 @@ struct SandboxConfig {
   Duration budget_ready = std::chrono::seconds(30);  ///< From resume to the guest's output connection.
   Duration budget_init = std::chrono::seconds(30);   ///< For init, after that.
   Budgets budgets = Budgets::kSeparate;
+  agent::OutputTaken output = agent::OutputTaken::kLatest;
+  bool set_clock = true;  ///< Set the guest's wall clock at init.
   agent::ListenerAfterReset listener = agent::ListenerAfterReset::kHandshake;
   /// How the guest is quiesced before a snapshot; nothing: not at all.
   std::optional<agent::PrepareRequest> quiesce = agent::PrepareRequest{};

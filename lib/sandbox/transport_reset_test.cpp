@@ -41,6 +41,11 @@ TEST_F(AwaitTransportResetTest, OnlyANewOutputConnectionProvesThatTheResetWasHan
   EXPECT_EQ(answer_stray(), VerdictKind::kDrop);
 }
 
+TEST_F(AwaitTransportResetTest, OnceGivenUpStrayPacketsAreAnswered) {
+  filter.give_up();
+  EXPECT_EQ(answer_stray(), VerdictKind::kPass);
+}
+
 TEST_F(AwaitTransportResetTest, WhatTheHostMeansToEndIsEnded) {
   const vsock::ConnectionInfo connection{};
   EXPECT_EQ(decide(Direction::kToGuest, Op::kRst, 7, &connection), VerdictKind::kPass);

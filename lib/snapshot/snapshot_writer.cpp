@@ -46,6 +46,7 @@ SnapshotWriter& SnapshotWriter::operator=(SnapshotWriter&&) noexcept = default;
 SnapshotWriter::~SnapshotWriter() = default;
 
 const std::filesystem::path& SnapshotWriter::vmstate_path() const { return state_->vmstate_path; }
+nlohmann::json& SnapshotWriter::metadata() { return state_->metadata; }
 
 Result<void> SnapshotWriter::write_full(const MemoryImage& image) { return write_memory(image, nullptr); }
 

@@ -15,6 +15,8 @@
 #include <memory>
 #include <string>
 
+#include <nlohmann/json.hpp>
+
 #include "lib/base/result.h"
 #include "lib/snapshot/manifest.h"
 #include "lib/snapshot/memory_image.h"
@@ -30,6 +32,8 @@ class SnapshotWriter {
 
   /// Where the VMM has to write its device state: a new file, before publish().
   const std::filesystem::path& vmstate_path() const;
+  /// What the manifest will have as metadata: an object, to be added to until publish().
+  nlohmann::json& metadata();
 
   /// Stores all of the image's data that is not zeros.
   Result<void> write_full(const MemoryImage& image);

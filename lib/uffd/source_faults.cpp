@@ -22,10 +22,10 @@ class FaultySource final : public PageSource {
     if (faults_->none()) return source_->read(offset, length, scratch);
     SNAP_TRY(faults_->before_read(offset));
     SNAP_ASSIGN(const std::span<const std::byte> bytes, source_->read(offset, length, scratch));
-    if (!faults_->has_flips({offset, length})) return bytes;
+    if (!faults_->changes({offset, length})) return bytes;
     const std::span<std::byte> copy = scratch.first(length);
     if (bytes.data() != copy.data()) std::memcpy(copy.data(), bytes.data(), length);
-    faults_->flip({offset, length}, copy);
+    faults_->change({offset, length}, copy);
     return std::span<const std::byte>(copy);
   }
 
@@ -62,8 +62,14 @@ void SourceFaults::set_bit_flips(std::vector<BitFlip> flips, OnAct on_act) {
   changed_locked();
 }
 
+void SourceFaults::set_page_change(std::optional<PageChange> change, OnAct on_act) {
+  const std::lock_guard lock(mutex_);
+  page_change_ = {std::move(change), std::move(on_act)};
+  changed_locked();
+}
+
 void SourceFaults::changed_locked() {
-  any_.store(delay_.value || errors_.value || !flips_.value.empty(), std::memory_order_release);
+  any_.store(delay_.value || errors_.value || !flips_.value.empty() || page_change_.value, std::memory_order_release);
   delay_changed_.notify_all();
 }
 
@@ -93,14 +99,19 @@ Result<void> SourceFaults::fail_locked(ByteCount offset) {
                fmt::format("injected read error at {:#x}, {} of {}", offset, failed, errors_.value->times));
 }
 
-bool SourceFaults::has_flips(Extent range) const {
+bool SourceFaults::changes(Extent range) const {
   const std::lock_guard lock(mutex_);
+  if (page_change_.value && contains(range, page_change_.value->page)) return true;
   return std::any_of(flips_.value.begin(), flips_.value.end(),
                      [range](const BitFlip& flip) { return contains(range, flip.offset); });
 }
 
-void SourceFaults::flip(Extent range, std::span<std::byte> bytes) {
+void SourceFaults::change(Extent range, std::span<std::byte> bytes) {
   const std::lock_guard lock(mutex_);
+  if (page_change_.value && contains(range, page_change_.value->page)) {
+    page_change_.value->change(bytes.subspan(page_change_.value->page - range.offset, kPageSize));
+    page_change_.act();
+  }
   for (const BitFlip& flip : flips_.value) {
     if (!contains(range, flip.offset)) continue;
     bytes[flip.offset - range.offset] ^= std::byte{1} << flip.bit;

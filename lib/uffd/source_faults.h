@@ -18,6 +18,7 @@
 #include <mutex>
 #include <optional>
 #include <random>
+#include <span>
 #include <vector>
 
 #include "lib/base/result.h"
@@ -44,6 +45,11 @@ class SourceFaults {
     ByteCount offset = 0;  ///< Of the byte.
     unsigned bit = 0;      ///< 0 to 7.
   };
+  /// One page is other than it is. `change` is called on the server's threads with its bytes, each time that it is read.
+  struct PageChange {
+    ByteCount page = 0;  ///< Its offset.
+    std::function<void(std::span<std::byte>)> change;
+  };
   /// Called on the server's threads each time that something goes wrong; must return soon and not call back.
   using OnAct = std::function<void()>;
 
@@ -52,14 +58,15 @@ class SourceFaults {
   void set_delay(std::optional<Delay> delay, OnAct on_act = {});
   void set_read_errors(std::optional<ReadErrors> errors, OnAct on_act = {});
   void set_bit_flips(std::vector<BitFlip> flips, OnAct on_act = {});
+  void set_page_change(std::optional<PageChange> change, OnAct on_act = {});
 
   /// Whether reads are as they should be, at this moment.
   bool none() const { return !any_.load(std::memory_order_acquire); }
   /// Called before a range is read: waits, and fails, as was set.
   Result<void> before_read(ByteCount offset);
   /// Whether bytes of the range are to be other than they are, and makes them so.
-  bool has_flips(Extent range) const;
-  void flip(Extent range, std::span<std::byte> bytes);
+  bool changes(Extent range) const;
+  void change(Extent range, std::span<std::byte> bytes);
 
  private:
   template <class T>
@@ -83,6 +90,7 @@ class SourceFaults {
   Setting<std::optional<Delay>> delay_;
   Setting<std::optional<ReadErrors>> errors_;
   Setting<std::vector<BitFlip>> flips_;
+  Setting<std::optional<PageChange>> page_change_;
   std::map<ByteCount, unsigned> failed_;  // How often the read of a range has failed.
 };
 

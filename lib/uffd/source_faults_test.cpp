@@ -89,6 +89,22 @@ TEST_P(SourceFaultsTest, AFlippedBitReachesTheGuest) {
   EXPECT_EQ(acted_, 1u);
 }
 
+TEST_P(SourceFaultsTest, AChangedPageIsOtherForWhoeverReadsItAndItsNeighboursAreNot) {
+  const auto spoil = [](std::span<std::byte> bytes) {
+    EXPECT_EQ(bytes.size(), kPageSize);
+    bytes[8] ^= std::byte{8};
+  };
+  faults_->set_page_change(SourceFaults::PageChange{.page = nth(3), .change = spoil}, count());
+  restore({}, faulty());
+  ASSERT_TRUE(await_event(Kind::kPrefetched));
+  FakeVmm::Page changed = pattern_page(3);
+  changed[1] ^= 8;
+  EXPECT_EQ(page(3), changed);
+  EXPECT_EQ(page(2), pattern_page(2));
+  EXPECT_EQ(page(4), pattern_page(4));
+  EXPECT_GT(acted_, 0u);
+}
+
 TEST_P(SourceFaultsTest, AFlippedBitIsPrefetchedToo) {
   faults_->set_bit_flips({{.offset = nth(4) + 8, .bit = 3}}, count());
   restore({}, faulty());

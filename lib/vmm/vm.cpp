@@ -22,6 +22,8 @@ std::string_view name_of(Capability capability) {
       return "freeze-points";
     case Capability::kPacketFaults:
       return "packet-faults";
+    case Capability::kQueueState:
+      return "queue-state";
     case Capability::kRemoveInjection:
       return "remove-injection";
   }

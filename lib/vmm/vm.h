@@ -75,10 +75,17 @@ struct GuestRam {
   ByteCount size = 0;
 };
 
+/// Where the rings of a device's queue are in guest physical memory (VIRTIO 1.2, section 2.7, split virtqueues).
+struct VirtQueueRings {
+  std::uint64_t available = 0;  ///< Written by the guest: flags and index, 2 bytes each, then the entries.
+  std::uint64_t used = 0;       ///< Written by the device: the same.
+};
+
 enum class Capability {
   kDiffSnapshots,    ///< `diff-snapshots`
   kFreezePoints,     ///< `freeze-points`: stop vCPUs at an exact instruction
   kPacketFaults,     ///< `packet-faults`: vsock packets pass through the harness
+  kQueueState,       ///< `queue-state`: where a device's queues are
   kRemoveInjection,  ///< `remove-injection`: discard a range of guest memory on command
 };
 std::string_view name_of(Capability capability);
@@ -114,6 +121,9 @@ class Vm {
   virtual Async<ByteCount> balloon_actual() = 0;
   /// Discards a page-aligned range of guest RAM as a balloon would; needs kRemoveInjection.
   virtual Async<void> remove(ByteCount offset, ByteCount length) = 0;
+
+  /// The event queue of the vsock device, once the guest's driver has set it up; needs kQueueState.
+  virtual Async<VirtQueueRings> vsock_event_queue() = 0;
 
   virtual GuestRam ram() const = 0;
   /// Where a guest physical address is in that file; nothing when no RAM is there.

@@ -49,6 +49,7 @@ void Host::stop() { impl_->stop(); }
 Event& Host::ended() { return impl_->ended(); }
 std::size_t Host::reset_all(CloseReason reason) { return impl_->reset_all(reason); }
 bool Host::reset(std::uint64_t id, CloseReason reason) { return impl_->reset(id, reason); }
+bool Host::refuse(std::uint32_t guest_port, std::uint32_t host_port) { return impl_->refuse(guest_port, host_port); }
 std::vector<ConnectionInfo> Host::connections() const { return impl_->connections(); }
 HostCounters Host::counters() const { return impl_->counters(); }
 void Host::add_filter(std::shared_ptr<PacketFilter> filter) { impl_->add_filter(std::move(filter)); }

@@ -100,6 +100,10 @@ class Host {
   /// Ends one; false when there is no such live connection.
   bool reset(std::uint64_t id, CloseReason reason);
 
+  /// Tells the guest by RST that the host does not know a connection (a restored guest may take it for live, and never
+  /// send anything on it that would be answered so). Filters are asked. False when the host does know it: see reset().
+  bool refuse(std::uint32_t guest_port, std::uint32_t host_port);
+
   /// All live connections, oldest first.
   std::vector<ConnectionInfo> connections() const;
   HostCounters counters() const;

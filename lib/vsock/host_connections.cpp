@@ -194,6 +194,18 @@ bool Host::Impl::reset(std::uint64_t id, CloseReason reason) {
   return true;
 }
 
+bool Host::Impl::refuse(std::uint32_t guest_port, std::uint32_t host_port) {
+  if (find({host_port, guest_port})) return false;
+  send_rst({.packet = {.header = {.src_cid = kHostCid,
+                                  .dst_cid = options_.guest_cid,
+                                  .src_port = host_port,
+                                  .dst_port = guest_port,
+                                  .op = Op::kRst},
+                       .payload = {}},
+            .connection = {}});
+  return true;
+}
+
 std::vector<ConnectionInfo> Host::Impl::connections() const {
   std::vector<ConnectionInfo> infos;
   for (const auto& [id, link] : links_) infos.push_back(link->info());

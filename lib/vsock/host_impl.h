@@ -35,6 +35,7 @@ class Host::Impl : public std::enable_shared_from_this<Host::Impl> {
   Event& ended() { return ended_; }
   std::size_t reset_all(CloseReason reason);
   bool reset(std::uint64_t id, CloseReason reason);
+  bool refuse(std::uint32_t guest_port, std::uint32_t host_port);
   std::vector<ConnectionInfo> connections() const;
   HostCounters counters() const;
   void add_filter(std::shared_ptr<PacketFilter> filter);

@@ -71,6 +71,21 @@ TEST_F(HostTest, AFreshHostResetsWhatARestoredGuestRemembersButNeverAnRst) {
   EXPECT_EQ(host_->counters().strays, 5U);
 }
 
+TEST_F(HostTest, ARememberedConnectionOnWhichTheGuestIsSilentCanBeRefused) {
+  start();
+  GuestPeer remembered(4000, 700, 1000);
+  EXPECT_TRUE(host_->refuse(4000, 700));
+  EXPECT_EQ(guest_gets(), reset_for(remembered.packet(Op::kRw).header));
+  expect_nothing_for_guest();
+}
+
+TEST_F(HostTest, AConnectionThatTheHostKnowsIsNotRefused) {
+  start();
+  auto [client, peer] = open_to_guest(52, 1000);
+  EXPECT_FALSE(host_->refuse(52, host_->connections()[0].host_port));
+  expect_nothing_for_guest();
+}
+
 TEST_F(HostTest, HostPortsAreNotReusedSoon) {
   start();
   for (std::uint32_t i = 0; i < 20; ++i) {

@@ -16,6 +16,9 @@ namespace fs = std::filesystem;
 // its memory. One that takes longer is reported as still running.
 constexpr Duration kExitGrace = std::chrono::seconds(5);
 
+// Queues of a vsock device, in order: receive, transmit, event (VIRTIO 1.2, section 5.10.2).
+constexpr unsigned kVsockEventQueue = 2;
+
 // The name by which QEMU knows a passed state file.
 constexpr const char* kStateFile = "state";
 
@@ -23,6 +26,12 @@ constexpr const char* kStateFile = "state";
 std::string text_of(const Json& object, const char* key) {
   const auto found = object.find(key);
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+// The number at `key`; 0 when there is none.
+std::uint64_t number_of(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
 }
 
 // Removes a file unless it is kept.
@@ -245,6 +254,25 @@ Async<void> QemuVm::remove(ByteCount offset, ByteCount length) {
   }
   if (reply.error != 0) co_return errno_error(what, reply.error);
   co_return Result<void>();
+}
+
+// QMP names a device by its path in QEMU's object tree; x-query-virtio lists them.
+Async<VirtQueueRings> QemuVm::vsock_event_queue() {
+  CO_SNAP_ASSIGN(const Json devices, co_await command("x-query-virtio"));
+  std::string path;
+  if (devices.is_array()) {
+    for (const Json& device : devices) {
+      if (text_of(device, "name") == "vhost-vsock") path = text_of(device, "path");
+    }
+  }
+  if (path.empty()) co_return Error(ErrorKind::kUnavailable, "QEMU lists no vsock device");
+  Json which = {{"path", path}, {"queue", kVsockEventQueue}};
+  CO_SNAP_ASSIGN(const Json queue, co_await command("x-query-virtio-queue-status", std::move(which)));
+  const VirtQueueRings rings{.available = number_of(queue, "vring-avail"), .used = number_of(queue, "vring-used")};
+  if (rings.available == 0 || rings.used == 0) {
+    co_return Error(ErrorKind::kUnavailable, "the guest has not set up the event queue of its vsock device");
+  }
+  co_return rings;
 }
 
 // The layout of QEMU's q35 machine (hw/i386/pc_q35.c): RAM that does not fit below the PCI hole goes on at 4 GiB.

@@ -29,6 +29,7 @@ class QemuVm : public Vm {
   Async<void> set_balloon_target(ByteCount target) override;
   Async<ByteCount> balloon_actual() override;
   Async<void> remove(ByteCount offset, ByteCount length) override;
+  Async<VirtQueueRings> vsock_event_queue() override;
   GuestRam ram() const override;
   std::optional<ByteCount> ram_offset(std::uint64_t guest_physical) const override;
   std::pair<std::string, std::string> accel() const override;
