@@ -63,7 +63,6 @@ Async<void> BringUp::ready() {
   co_return Result<void>();
 }
 
-Async<void> BringUp::init_within_budget() {
 template <class T, class Call>
 Async<T> BringUp::over_resets(Call call) {
   while (true) {
@@ -75,6 +74,7 @@ Async<T> BringUp::over_resets(Call call) {
   }
 }
 
+Async<void> BringUp::init_within_budget() {
   if (options_.budgets == Budgets::kSeparate) return init();
   const Duration left = options_.budget_ready - (SteadyClock::now() - started_);
   return with_deadline(std::max(left, Duration(0)), "what ready has left of the shared budget", init());

@@ -45,11 +45,11 @@ class BringUp : public std::enable_shared_from_this<BringUp> {
   Async<void> init_within_budget();
   Async<void> health();
   Async<void> first_exec();
-
-  asio::any_io_executor executor_;
   /// Makes `call`, again when it failed because a transport reset came in between: they must bear being repeated.
   template <class T, class Call>
   Async<T> over_resets(Call call);
+
+  asio::any_io_executor executor_;
   Incarnation& incarnation_;
   BringUpOptions options_;
   PhaseObserver* observer_;
