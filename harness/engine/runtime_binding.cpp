@@ -52,6 +52,9 @@ const scenario::Registration<scenario::SettingSupport> kSupported[] = {
     scenario::Registration<scenario::SettingSupport>{{"runtime.restore.budgets", "", {}}},
     scenario::Registration<scenario::SettingSupport>{{"runtime.restore.listener", "", {}}},
     scenario::Registration<scenario::SettingSupport>{{"runtime.pause.drop_page_cache", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"runtime.pause.refuse_operations", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"runtime.pause.force_close", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"runtime.pause.drain_grace", "", {}}},
     scenario::Registration<scenario::SettingSupport>{{"runtime.quiesce.enabled", "", {}}},
     scenario::Registration<scenario::SettingSupport>{{"runtime.quiesce.gc", "", {}}},
     scenario::Registration<scenario::SettingSupport>{{"runtime.quiesce.single_thread", "", {}}},
@@ -120,6 +123,9 @@ Result<sandbox::SandboxConfig> sandbox_config(const scenario::RuntimeKnobs& knob
   config.budgets = knobs.restore.budgets;
   config.listener = knobs.restore.listener;
   config.drop_page_cache = knobs.pause.drop_page_cache;
+  config.refuse_operations = knobs.pause.refuse_operations;
+  config.force_close = knobs.pause.force_close;
+  config.drain_grace = knobs.pause.drain_grace;
   config.quiesce.reset();
   if (knobs.quiesce.enabled) {
     config.quiesce.emplace();

@@ -71,7 +71,7 @@ class Proxy::Impl {
   Result<ListenAddress> listen(const Stream::endpoint& endpoint, const std::string& name, std::filesystem::path path,
                                std::uint32_t guest_port) {
     const std::string what = "proxy: listen on " + name;
-    if (stopped_.is_set()) return Error(ErrorKind::kUnavailable, what + ": refused, the proxy is stopped");
+    if (stopped_.is_set()) return Error(ErrorKind::kUnavailable, what + ": refused, the proxy is being stopped");
     Acceptor acceptor(executor_);
     error_code error;
     static_cast<void>(acceptor.open(endpoint.protocol(), error));
@@ -92,6 +92,7 @@ class Proxy::Impl {
     for (const auto& [id, connection] : connections_) connection->end(Ending::kForced);
     co_await tasks_.wait_idle();
     listeners_.clear();
+    stopped_.reset();
   }
 
   ProxyStats stats() const {

@@ -70,7 +70,7 @@ class Proxy {
   /// Those that are open now, oldest first.
   std::vector<ConnectionInfo> connections() const;
 
-  /// Closes listeners and connections, and returns when nothing of them is left. Idempotent.
+  /// Closes listeners and connections, and returns when nothing of them is left. It may listen again afterwards.
   Awaitable<void> stop();
 
  private:

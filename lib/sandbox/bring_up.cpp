@@ -43,6 +43,7 @@ Awaitable<void> BringUp::run() {
   sequence.add(kFirstExec, kFirstExecDeadline, [this] { return incarnation_.unless_failed(first_exec()); });
   outcome_ = co_await sequence.run(OnAbort::kAbandon);
   ended_at_ = SteadyClock::now();
+  if (outcome_.result && options_.on_healthy) options_.on_healthy();
   done_.set();
 }
 

@@ -1,6 +1,7 @@
 // BringUp: takes a guest whose vCPUs run to healthy: output connection, init, health check, first exec.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@
 namespace snaphammer::sandbox {
 
 struct BringUpOptions {
+  std::function<void()> on_healthy = {};  ///< Called before those who wait() know.
   Duration budget_ready{};
   Duration budget_init{};
   Budgets budgets = Budgets::kSeparate;

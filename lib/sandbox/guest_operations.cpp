@@ -2,17 +2,37 @@
 #include "lib/sandbox/sandbox.h"
 
 namespace snaphammer::sandbox {
+namespace {
+
+template <class T>
+Async<T> unless_interrupted(Event& interrupted, Async<T> operation) {
+  using namespace asio::experimental::awaitable_operators;  // NOLINT: the documented way to get operator||
+  auto outcome = co_await (without_exceptions("guest operation", std::move(operation)) || interrupted.wait());
+  if (outcome.index() == 0) {
+    Result<T> answer = std::get<0>(std::move(outcome));
+    if (answer || !interrupted.is_set()) co_return answer;
+  }
+  if (!interrupted.is_set()) co_return Error(ErrorKind::kCancelled, "cancelled");
+  co_return Error(ErrorKind::kUnavailable, "interrupted by the pause, for which it took too long")
+      .advise("ask again when the guest serves again; what the guest had done of it by then is not undone");
+}
+
+}  // namespace
 
 template <class T, class Call>
 Async<T> Sandbox::on_guest(std::string operation, Call call) {
   // A guest that is being restored will answer in a moment; one that is being paused must not be disturbed.
-  CO_SNAP_TRY(admit(operation, {State::kStarting, State::kRunning}));
+  CO_SNAP_TRY(admit(operation, {State::kStarting, State::kRunning, State::kPausing}));
   if (bring_up_ == nullptr)
     co_return Error(ErrorKind::kUnavailable, operation + ": refused, the guest is being restored");
   auto healthy = co_await bring_up_->wait();
   if (!healthy) co_return std::move(healthy).error().in(operation);
-  CO_SNAP_TRY(admit(operation, {State::kRunning}));
-  auto answer = co_await incarnation_->unless_failed(call(incarnation_->client()));
+  CO_SNAP_TRY(admit(operation, {State::kRunning, State::kPausing}));
+  Event interrupted(executor_);
+  auto entry = in_flight_.enter([&interrupted] { interrupted.set(); });
+  if (!entry) co_return std::move(entry).error().in(operation + ": refused");
+  Async<T> calling = incarnation_->unless_failed(call(incarnation_->client()));
+  auto answer = co_await unless_interrupted(interrupted, std::move(calling));
   if (!answer) co_return std::move(answer).error().in(operation);
   co_return answer;
 }
@@ -25,6 +45,12 @@ Async<agent::ExecResult> Sandbox::exec(agent::ExecRequest request) {
 
 Async<agent::HealthReport> Sandbox::health() {
   return on_guest<agent::HealthReport>("health", [](agent::Client& client) { return client.health(); });
+}
+
+Result<proxy::ListenAddress> Sandbox::proxied(std::uint32_t guest_port) {
+  if (const auto known = proxied_.find(guest_port); known != proxied_.end()) return known->second;
+  SNAP_ASSIGN(proxy::ListenAddress address, proxy_.listen(proxy::TcpListener{}, guest_port));
+  return proxied_[guest_port] = std::move(address);
 }
 
 Async<void> Sandbox::quiesce() {

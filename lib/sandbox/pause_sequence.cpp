@@ -32,12 +32,18 @@ Async<PauseReport> Sandbox::snapshot(const snapshot::SnapshotStore& store, Snaps
     CO_SNAP_TRY(co_await incarnation_->vm().resume());
     frozen = false;
     report.downtime = SteadyClock::now() - frozen_at;
+    if (!config_.quiesce || !config_.refuse_operations) in_flight_.accept();
     co_return Result<void>();
   };
-  const auto unquiesce = [this] { return unquiesce_guest(); };
+  const auto unquiesce = [this]() -> Async<void> {
+    CO_SNAP_TRY(co_await unquiesce_guest());
+    in_flight_.accept();
+    co_return Result<void>();
+  };
 
   Sequence sequence("snapshot " + options.id, observer_);
   if (!was_paused) {
+    add_in_flight_phases(sequence);
     if (config_.quiesce)
       sequence.add(
           kPrepare, kPrepareDeadline, [this] { return prepare_guest(); }, unquiesce);
@@ -50,6 +56,7 @@ Async<PauseReport> Sandbox::snapshot(const snapshot::SnapshotStore& store, Snaps
         [this, &frozen_at, &frozen] {
           frozen_at = SteadyClock::now();
           frozen = true;
+          in_flight_.refuse("the guest stands still for a snapshot");
           return incarnation_->vm().pause();
         },
         thaw);
@@ -81,6 +88,7 @@ Async<PauseReport> Sandbox::snapshot(const snapshot::SnapshotStore& store, Snaps
       co_return std::move(outcome.result).error().in("the guest could not be brought back and was ended");
     }
     state_ = frozen ? State::kPaused : State::kRunning;  // When it is being ended, end() says so afterwards.
+    if (!frozen && !incarnation_->failure()) in_flight_.accept();
     co_return std::move(outcome.result).error();
   }
   if (!options.resume && !was_paused) report.downtime = SteadyClock::now() - frozen_at;

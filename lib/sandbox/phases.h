@@ -40,6 +40,11 @@ inline constexpr PhaseId kInit{"restore", "init", "the agent has got the time, e
 inline constexpr PhaseId kHealth{"restore", "health", "the agent has answered a health check"};
 inline constexpr PhaseId kFirstExec{"restore", "first-exec", "a command has run in the guest"};
 
+inline constexpr PhaseId kRefuseOperations{"pause", "refuse-operations",
+                                           "new operations on the guest and new proxied connections are refused"};
+inline constexpr PhaseId kDrainConnections{"pause", "drain-connections",
+                                           "operations and proxied connections have ended, or had their time to"};
+inline constexpr PhaseId kForceClose{"pause", "force-close", "those that were left have been ended"};
 inline constexpr PhaseId kPrepare{"pause", "prepare", "the guest is quiesced: workloads stand still"};
 inline constexpr PhaseId kDropPageCache{"pause", "drop-page-cache", "the guest has dropped its page cache"};
 inline constexpr PhaseId kFreeze{"pause", "freeze", "all vCPUs stop"};
@@ -55,7 +60,8 @@ inline constexpr PhaseId kPublish{"pause", "publish", "the snapshot is on disk a
 inline constexpr std::array kPhases = {
     phases::kBootVmm,       phases::kBootDoor,  phases::kBootResume, phases::kEndPrevious, phases::kHandler,
     phases::kVmm,           phases::kHandOff,   phases::kDoor,       phases::kLoad,        phases::kResume,
-    phases::kReady,         phases::kInit,      phases::kHealth,     phases::kFirstExec,   phases::kPrepare,
+    phases::kReady,         phases::kInit,      phases::kHealth,     phases::kFirstExec,
+    phases::kRefuseOperations, phases::kDrainConnections, phases::kForceClose, phases::kPrepare,
     phases::kDropPageCache, phases::kFreeze,    phases::kSettle,     phases::kSaveState,   phases::kStoreMemory,
     phases::kThaw,          phases::kUnquiesce, phases::kPublish,
 };

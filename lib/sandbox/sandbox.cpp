@@ -46,7 +46,11 @@ Sandbox::Sandbox(asio::any_io_executor executor, vmm::Backend& backend, SandboxC
       observer_(observer),
       output_log_(paths_.output_log(), std::ios::app),
       sequences_(executor_),
-      exec_prefix_("exec-" + new_generation() + "-") {}
+      in_flight_(executor_),
+      proxy_(executor_, paths_.door(), in_flight_),
+      exec_prefix_("exec-" + new_generation() + "-") {
+  in_flight_.refuse("the guest is not up");
+}
 
 Sandbox::~Sandbox() = default;
 
@@ -149,7 +153,9 @@ void Sandbox::begin_incarnation() { incarnation_ = std::make_unique<Incarnation>
 
 Awaitable<void> Sandbox::end_incarnation() {
   if (incarnation_ == nullptr) co_return;
+  in_flight_.refuse("the guest is being ended, or replaced");
   co_await incarnation_->end();
+  co_await in_flight_.force_close();  // Proxied connections; operations have failed by now.
   if (bring_up_ != nullptr) static_cast<void>(co_await bring_up_->wait());  // It has failed with the incarnation.
   bring_up_.reset();
   last_failure_ = incarnation_->failure();
@@ -162,6 +168,8 @@ Awaitable<void> Sandbox::end() {
   if (incarnation_ != nullptr) co_await incarnation_->end();  // What is under way fails now.
   co_await sequences_.wait_idle();
   co_await abandon();
+  proxied_.clear();
+  co_await proxy_.stop();
   ending_ = false;
 }
 
@@ -225,6 +233,9 @@ void Sandbox::start_bring_up(Duration budget_ready) {
   options.init.identity.name = config_.name;
   options.init.listener = config_.listener;
   if (config_.reseed) options.init.entropy = random_bytes(kEntropyBytes);
+  options.on_healthy = [this] {
+    if (!incarnation_->failure()) in_flight_.accept();
+  };
   bring_up_ = std::make_shared<BringUp>(executor_, *incarnation_, std::move(options), observer_);
   bring_up_->start();
 }
@@ -246,6 +257,7 @@ Async<void> Sandbox::resume() {
     start_bring_up(config_.budget_ready);
   } else {
     state_ = State::kRunning;
+    if (bring_up_->healthy()) in_flight_.accept();
   }
   co_return Result<void>();
 }

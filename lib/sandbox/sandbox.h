@@ -19,6 +19,7 @@
 #include <boost/asio/thread_pool.hpp>
 #include <fstream>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,6 +27,7 @@
 #include "lib/agent/client.h"
 #include "lib/base/async.h"
 #include "lib/base/task_group.h"
+#include "lib/proxy/proxy.h"
 #include "lib/sandbox/bring_up.h"
 #include "lib/sandbox/incarnation.h"
 #include "lib/sandbox/reports.h"
@@ -68,6 +70,10 @@ class Sandbox {
   Async<agent::WorkloadInfo> start_workload(agent::StartWorkload request);
   Async<agent::CheckReport> check_workload(std::string as, Duration timeout, agent::Client::OnFinding on_finding);
   Async<agent::WorkloadInfo> stop_workload(std::string as, Duration timeout);
+  /// Where clients on the host reach vsock port `guest_port`, from the first call until end(), through every restore.
+  /// While no guest is healthy, and in a pause, they are refused: see proxy::Proxy.
+  Result<proxy::ListenAddress> proxied(std::uint32_t guest_port);
+  const proxy::Proxy& proxy() const { return proxy_; }
   /// Quiesces the guest as a pause would, and undoes that.
   Async<void> quiesce();
   Async<void> unquiesce();
@@ -103,13 +109,15 @@ class Sandbox {
   Result<void> open_door();
   void start_bring_up(Duration budget_ready);
 
+  void add_in_flight_phases(Sequence& sequence);
+  Async<void> drain();
   Async<void> prepare_guest();
   Async<void> unquiesce_guest();
   Async<void> settle_memory();
   Async<void> write_memory(snapshot::SnapshotWriter& writer, std::string parent);
   snapshot::MemoryImage memory_image();
 
-  /// Waits until the guest is healthy, then makes `call` unless the guest fails first.
+  /// Waits until the guest is healthy, then makes `call` unless the guest fails or a pause interrupts it first.
   template <class T, class Call>
   Async<T> on_guest(std::string operation, Call call);
 
@@ -128,6 +136,9 @@ class Sandbox {
   std::shared_ptr<BringUp> bring_up_;
   TaskGroup sequences_;  ///< Who refers to the incarnation from one await to the next.
   bool ending_ = false;
+  proxy::InFlight in_flight_;  ///< Operations on the guest and proxied connections.
+  proxy::Proxy proxy_;
+  std::map<std::uint32_t, proxy::ListenAddress> proxied_;  ///< By guest port.
   std::optional<snapshot::Snapshot> restored_from_;
   RestoreReport restore_report_;  ///< Of the restore under way; complete when bring_up_ is done.
   TimePoint restore_requested_;

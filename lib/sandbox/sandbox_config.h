@@ -43,6 +43,10 @@ struct SandboxConfig {
   /// How the guest is quiesced before a snapshot; nothing: not at all.
   std::optional<agent::PrepareRequest> quiesce = agent::PrepareRequest{};
   bool drop_page_cache = true;  ///< Before a snapshot.
+  /// What a pause does about operations on the guest and proxied connections: see the first phases of `pause`.
+  bool refuse_operations = true;                       ///< New ones, from its start; otherwise while vCPUs stand still.
+  Duration drain_grace = std::chrono::seconds(5);      ///< How long those under way may go on.
+  bool force_close = true;                             ///< Whether those that are left then are ended.
   bool reseed = true;                                ///< Give the guest's kernel fresh entropy at init.
   std::string name = "guest";                        ///< The guest's identity.
 };
