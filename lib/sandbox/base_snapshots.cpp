@@ -86,6 +86,7 @@ Async<BaseSnapshot> BaseSnapshots::get(vmm::VmConfig vm, SandboxPaths paths) {
 Async<void> BaseSnapshots::boot(vmm::VmConfig vm, SandboxPaths paths, snapshot::SnapshotStore store, std::string key) {
   SandboxConfig config;  // Whatever the scenario breaks later, the base is made by a right runtime.
   config.vm = std::move(vm);
+  config.balloon.inflate = false;  // Of whatever runtime restores it.
   config.name = "base";
   Sandbox guest(executor_, backend_, std::move(config), paths);
   auto made = co_await boot_and_store(guest, store, key);

@@ -7,6 +7,8 @@
 #include <boost/asio/detached.hpp>
 #include <fmt/format.h>
 
+#include "lib/sandbox/balloon.h"
+
 namespace snaphammer::sandbox {
 namespace {
 
@@ -39,6 +41,7 @@ Awaitable<void> BringUp::run() {
   sequence.add(kReady, options_.budget_ready, [this] { return incarnation_.unless_failed(ready()); });
   sequence.add(kInit, options_.budgets == Budgets::kShared ? options_.budget_ready : options_.budget_init,
                [this] { return incarnation_.unless_failed(init_within_budget()); });
+  if (options_.deflate) sequence.add(kDeflate, kHealthDeadline, [this] { return deflate_balloon(incarnation_); });
   sequence.add(kHealth, kHealthDeadline, [this] { return incarnation_.unless_failed(health()); });
   sequence.add(kFirstExec, kFirstExecDeadline, [this] { return incarnation_.unless_failed(first_exec()); });
   outcome_ = co_await sequence.run(OnAbort::kAbandon);

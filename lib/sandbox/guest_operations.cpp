@@ -53,6 +53,14 @@ Result<proxy::ListenAddress> Sandbox::proxied(std::uint32_t guest_port) {
   return proxied_[guest_port] = std::move(address);
 }
 
+Async<agent::Metrics> Sandbox::metrics() {
+  return on_guest<agent::Metrics>("metrics", [](agent::Client& client) { return client.metrics(); });
+}
+
+Async<agent::PortsReport> Sandbox::ports() {
+  return on_guest<agent::PortsReport>("ports", [](agent::Client& client) { return client.ports(); });
+}
+
 Async<void> Sandbox::quiesce() {
   const agent::PrepareRequest request = config_.quiesce.value_or(agent::PrepareRequest{});
   return on_guest<void>("quiesce", [request](agent::Client& client) { return client.prepare(request); });

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "lib/base/blocking.h"
+#include "lib/sandbox/balloon.h"
 #include "lib/sandbox/output_port.h"
 #include "lib/sandbox/sandbox.h"
 
@@ -41,6 +42,8 @@ Async<PauseReport> Sandbox::snapshot(const snapshot::SnapshotStore& store, Snaps
     co_return Result<void>();
   };
 
+  const auto deflate = [this] { return deflate_balloon(*incarnation_); };
+
   Sequence sequence("snapshot " + options.id, observer_);
   if (!was_paused) {
     add_in_flight_phases(sequence);
@@ -51,6 +54,9 @@ Async<PauseReport> Sandbox::snapshot(const snapshot::SnapshotStore& store, Snaps
       sequence.add(kDropPageCache, kPrepareDeadline,
                    [this] { return incarnation_->unless_failed(incarnation_->client().drop_page_cache()); });
     }
+    if (config_.balloon.inflate)
+      sequence.add(
+          kInflate, kPrepareDeadline, [this] { return inflate_balloon(*incarnation_, config_.balloon); }, deflate);
     sequence.add(
         kFreeze, kMonitorDeadline,
         [this, &frozen_at, &frozen] {
@@ -71,6 +77,7 @@ Async<PauseReport> Sandbox::snapshot(const snapshot::SnapshotStore& store, Snaps
   // vCPUs run again while the disk is being waited for: what was copied cannot change any more.
   if (!was_paused && options.resume) {
     sequence.add(kThaw, kMonitorDeadline, thaw);
+    if (config_.balloon.inflate) sequence.add(kGiveBack, kMonitorDeadline, deflate);
     if (config_.quiesce) sequence.add(kUnquiesce, kPrepareDeadline, unquiesce);
   }
   const auto publish = [&writer] { return writer.publish(); };

@@ -37,6 +37,7 @@ inline constexpr PhaseId kResume{"restore", "resume", "vCPUs run"};
 
 inline constexpr PhaseId kReady{"restore", "ready", "the agent has confirmed its listener and connected its output"};
 inline constexpr PhaseId kInit{"restore", "init", "the agent has got the time, entropy and its identity"};
+inline constexpr PhaseId kDeflate{"restore", "deflate-balloon", "the guest is offered the memory that the pause took"};
 inline constexpr PhaseId kHealth{"restore", "health", "the agent has answered a health check"};
 inline constexpr PhaseId kFirstExec{"restore", "first-exec", "a command has run in the guest"};
 
@@ -47,23 +48,48 @@ inline constexpr PhaseId kDrainConnections{"pause", "drain-connections",
 inline constexpr PhaseId kForceClose{"pause", "force-close", "those that were left have been ended"};
 inline constexpr PhaseId kPrepare{"pause", "prepare", "the guest is quiesced: workloads stand still"};
 inline constexpr PhaseId kDropPageCache{"pause", "drop-page-cache", "the guest has dropped its page cache"};
+inline constexpr PhaseId kInflate{"pause", "inflate-balloon", "the guest has given up the memory that it can spare"};
 inline constexpr PhaseId kFreeze{"pause", "freeze", "all vCPUs stop"};
 inline constexpr PhaseId kSettle{"pause", "settle-memory", "page faults and REMOVE events under way are finished"};
 inline constexpr PhaseId kSaveState{"pause", "save-state", "device and vCPU state are written"};
 inline constexpr PhaseId kStoreMemory{"pause", "store-memory", "guest memory is written"};
 inline constexpr PhaseId kThaw{"pause", "thaw", "vCPUs run again"};
+inline constexpr PhaseId kGiveBack{"pause", "deflate-balloon", "the guest is offered that memory again"};
 inline constexpr PhaseId kUnquiesce{"pause", "unquiesce", "the guest goes on with its work"};
 inline constexpr PhaseId kPublish{"pause", "publish", "the snapshot is on disk and gets its name"};
 
 }  // namespace phases
 
 inline constexpr std::array kPhases = {
-    phases::kBootVmm,       phases::kBootDoor,  phases::kBootResume, phases::kEndPrevious, phases::kHandler,
-    phases::kVmm,           phases::kHandOff,   phases::kDoor,       phases::kLoad,        phases::kResume,
-    phases::kReady,         phases::kInit,      phases::kHealth,     phases::kFirstExec,
-    phases::kRefuseOperations, phases::kDrainConnections, phases::kForceClose, phases::kPrepare,
-    phases::kDropPageCache, phases::kFreeze,    phases::kSettle,     phases::kSaveState,   phases::kStoreMemory,
-    phases::kThaw,          phases::kUnquiesce, phases::kPublish,
+    phases::kBootVmm,
+    phases::kBootDoor,
+    phases::kBootResume,
+    phases::kEndPrevious,
+    phases::kHandler,
+    phases::kVmm,
+    phases::kHandOff,
+    phases::kDoor,
+    phases::kLoad,
+    phases::kResume,
+    phases::kReady,
+    phases::kInit,
+    phases::kDeflate,
+    phases::kHealth,
+    phases::kFirstExec,
+    phases::kRefuseOperations,
+    phases::kDrainConnections,
+    phases::kForceClose,
+    phases::kPrepare,
+    phases::kDropPageCache,
+    phases::kInflate,
+    phases::kFreeze,
+    phases::kSettle,
+    phases::kSaveState,
+    phases::kStoreMemory,
+    phases::kThaw,
+    phases::kGiveBack,
+    phases::kUnquiesce,
+    phases::kPublish,
 };
 
 }  // namespace snaphammer::sandbox

@@ -179,8 +179,8 @@ Awaitable<void> Sandbox::abandon() {
 }
 
 Async<void> Sandbox::start_handler(snapshot::Snapshot from) {
-  const std::shared_ptr<const uffd::PageSource> source =
-      uffd::with_faults(std::make_shared<SnapshotPageSource>(from.memory), config_.source_faults);
+  std::shared_ptr<const uffd::PageSource> source = std::make_shared<SnapshotPageSource>(from.memory);
+  for (const auto& faults : config_.source_faults) source = uffd::with_faults(source, faults);
   if (config_.handler_command.empty()) {
     uffd::PageServerOptions options;
     options.policy = config_.uffd;
@@ -227,11 +227,13 @@ void Sandbox::start_bring_up(Duration budget_ready) {
       .budget_ready = budget_ready,
       .budget_init = config_.budget_init,
       .budgets = config_.budgets,
+      .deflate = config_.balloon.inflate && incarnation_->handler() != nullptr,
       .set_clock = config_.set_clock,
       .init = {}};
   options.init.generation = new_generation();
   options.init.identity.name = config_.name;
   options.init.listener = config_.listener;
+  options.init.policy = config_.agent;
   if (config_.reseed) options.init.entropy = random_bytes(kEntropyBytes);
   options.on_healthy = [this] {
     if (!incarnation_->failure()) in_flight_.accept();

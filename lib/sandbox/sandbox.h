@@ -58,7 +58,6 @@ class Sandbox {
   void set_prefetch(uffd::Prefetch prefetch) { config_.uffd.prefetch = prefetch; }
   /// For the restores that follow: how their hand-off is spoiled on its way.
   void set_bad_handoff(std::optional<uffd::BadHandoff> how) { bad_handoff_ = how; }
-  uffd::SourceFaults& source_faults() { return *config_.source_faults; }
   /// How the latest restore went; an error when the guest did not become healthy within its budgets.
   Async<RestoreReport> await_healthy();
   /// The pause sequence: freezes the guest, stores it, lets it go on.
@@ -67,6 +66,10 @@ class Sandbox {
   /// A command in the guest. An empty id is replaced by a new one.
   Async<agent::ExecResult> exec(agent::ExecRequest request);
   Async<agent::HealthReport> health();
+  /// What the guest and its agent use.
+  Async<agent::Metrics> metrics();
+  /// Its TCP ports, each behind vsock port agent::kForwardedPorts plus its number.
+  Async<agent::PortsReport> ports();
   Async<agent::WorkloadInfo> start_workload(agent::StartWorkload request);
   Async<agent::CheckReport> check_workload(std::string as, Duration timeout, agent::Client::OnFinding on_finding);
   Async<agent::WorkloadInfo> stop_workload(std::string as, Duration timeout);

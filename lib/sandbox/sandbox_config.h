@@ -18,6 +18,7 @@
 #include "lib/agent/protocol.h"
 #include "lib/base/units.h"
 #include "lib/sandbox/budgets.h"
+#include "lib/sandbox/pause_balloon.h"
 #include "lib/sandbox/sequence.h"
 #include "lib/uffd/policy.h"
 #include "lib/uffd/source_faults.h"
@@ -31,8 +32,8 @@ struct SandboxConfig {
   uffd::Policy uffd;
   /// A page-fault handler of the user's instead of the page server: see ExternalHandlerOptions::command. Empty: none.
   std::vector<std::string> handler_command;
-  /// What goes wrong in the page server's source; never null.
-  std::shared_ptr<uffd::SourceFaults> source_faults = std::make_shared<uffd::SourceFaults>(0);
+  /// What goes wrong in the page server's source, the first closest to it; none of them null.
+  std::vector<std::shared_ptr<uffd::SourceFaults>> source_faults = {};
   OnAbort on_pause_abort = OnAbort::kUndo;
   Duration budget_ready = std::chrono::seconds(30);  ///< From resume to the guest's output connection.
   Duration budget_init = std::chrono::seconds(30);   ///< For init, after that.
@@ -40,9 +41,11 @@ struct SandboxConfig {
   agent::OutputTaken output = agent::OutputTaken::kLatest;
   bool set_clock = true;  ///< Set the guest's wall clock at init.
   agent::ListenerAfterReset listener = agent::ListenerAfterReset::kHandshake;
+  agent::AgentPolicy agent;  ///< From each init on.
   /// How the guest is quiesced before a snapshot; nothing: not at all.
   std::optional<agent::PrepareRequest> quiesce = agent::PrepareRequest{};
   bool drop_page_cache = true;  ///< Before a snapshot.
+  PauseBalloon balloon;         ///< Before a snapshot; deflated when the guest goes on, and after a restore.
   /// What a pause does about operations on the guest and proxied connections: see the first phases of `pause`.
   bool refuse_operations = true;                       ///< New ones, from its start; otherwise while vCPUs stand still.
   Duration drain_grace = std::chrono::seconds(5);      ///< How long those under way may go on.

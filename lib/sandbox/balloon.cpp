@@ -1,0 +1,74 @@
+#include "lib/sandbox/balloon.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include <boost/asio/steady_timer.hpp>
+#include <sys/stat.h>
+
+namespace snaphammer::sandbox {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr ByteCount kFloor = 64_MiB;
+constexpr ByteCount kWorthIt = 16_MiB;
+constexpr Duration kBetweenLooks = 5ms;
+/// A driver that cannot get a page tries again after 200 ms (drivers/virtio/virtio_balloon.c).
+constexpr Duration kNoMoreAfter = 500ms;
+
+Async<void> await_shrunk(vmm::Vm& vm, ByteCount target) {
+  asio::steady_timer pause(co_await asio::this_coro::executor);
+  CO_SNAP_ASSIGN(ByteCount size, co_await vm.balloon_actual());
+  TimePoint changed = SteadyClock::now();
+  while (size > target && SteadyClock::now() - changed < kNoMoreAfter) {
+    pause.expires_after(kBetweenLooks);
+    co_await pause.async_wait(as_result);
+    CO_SNAP_ASSIGN(const ByteCount now, co_await vm.balloon_actual());
+    if (now != size) changed = SteadyClock::now();
+    size = now;
+  }
+  co_return Result<void>();
+}
+
+Result<ByteCount> held_by_host(const vmm::GuestRam& ram) {
+  struct stat file {};
+  if (::fstat(ram.fd, &file) != 0) return errno_error("ask for the size of guest memory");
+  return static_cast<ByteCount>(file.st_blocks) * 512;
+}
+
+Async<void> inflate(Incarnation& guest, PauseBalloon balloon) {
+  const ByteCount whole = guest.vm().ram().size;
+  ByteCount taken = 0;
+  if (balloon.size) {
+    taken = std::min(*balloon.size, whole);
+  } else {
+    CO_SNAP_ASSIGN(const agent::Metrics metrics, co_await guest.client().metrics());
+    CO_SNAP_ASSIGN(const ByteCount held, held_by_host(guest.vm().ram()));
+    taken = std::min(spare_memory(metrics, whole, held), whole);
+  }
+  if (taken == 0) co_return Result<void>();
+  const ByteCount target = whole - taken;
+  CO_SNAP_TRY(co_await guest.vm().set_balloon_target(target));
+  co_return co_await await_shrunk(guest.vm(), target);
+}
+
+}  // namespace
+
+ByteCount spare_memory(const agent::Metrics& metrics, ByteCount whole, ByteCount held) {
+  const ByteCount used = whole - std::min(whole, metrics.memory_available);
+  const ByteCount can = metrics.memory_available - std::min(metrics.memory_available, kFloor);
+  const ByteCount pays = held - std::min(held, used);
+  const ByteCount spare = std::min(can, pays) / 1_MiB * 1_MiB;
+  return spare < kWorthIt ? 0 : spare;
+}
+
+Async<void> inflate_balloon(Incarnation& guest, PauseBalloon balloon) {
+  return guest.unless_failed(inflate(guest, balloon));
+}
+
+Async<void> deflate_balloon(Incarnation& guest) {
+  return guest.unless_failed(guest.vm().set_balloon_target(guest.vm().ram().size));
+}
+
+}  // namespace snaphammer::sandbox

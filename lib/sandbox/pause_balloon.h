@@ -1,0 +1,15 @@
+// How large the balloon gets before a freeze (balloon.h).
+#pragma once
+
+#include <optional>
+
+#include "lib/base/units.h"
+
+namespace snaphammer::sandbox {
+
+struct PauseBalloon {
+  bool inflate = true;
+  std::optional<ByteCount> size = {};  ///< Nothing: what the guest can spare.
+};
+
+}  // namespace snaphammer::sandbox
