@@ -56,6 +56,7 @@ RunContext::RunContext(asio::any_io_executor executor, const scenario::RunPlan& 
       config_(config),
       sandbox_(executor, backend, std::move(config), {.sockets = paths.runtime, .logs = paths.artifacts}, this),
       faults_(executor, *this),
+      connections_(executor),
       clones_(executor, backend, config_, paths),
       findings_(paths.artifacts / "findings.jsonl") {
   for (const oracles::MakeOracle make : oracles::oracle_makers()) oracles_.push_back(make());
@@ -132,6 +133,7 @@ Async<void> RunContext::snapshot(const std::string& id, SnapshotStep step) {
                             .downtime_ms = snaphammer::to_ms(taken.downtime),
                             .phases_ms = to_ms(taken.phases),
                             .bytes = taken.bytes});
+  connections_.cut("snapshot " + id);
   origin_ = snapshots_[id] = options.id;
   std::set<std::string> wanted;
   for (const auto& [name, stored] : snapshots_) wanted.insert(stored);
@@ -155,6 +157,7 @@ Async<void> RunContext::restore(const std::string& id, RestoreStep step) {
   result_.restores.push_back({.from = id, .to_healthy_ms = 0, .phases_ms = {}, .uffd = {}});
   origin_ = from->manifest.id;
   auto restored = co_await sandbox_.restore(*from, step.resume);
+  connections_.cut("restore " + id);
   if (!restored) co_return fail("unhealthy", restored.error());
   co_return Result<void>();
 }
@@ -228,6 +231,7 @@ Async<void> RunContext::clone(const std::string& id, unsigned count) {
 
 Async<void> RunContext::destroy() {
   co_await clones_.end();
+  co_await connections_.end();
   end_restore();
   workloads_.clear();
   co_await sandbox_.end();

@@ -17,6 +17,7 @@
 
 #include "harness/engine/clones.h"
 #include "harness/engine/finding_log.h"
+#include "harness/engine/held_connections.h"
 #include "harness/engine/run_events.h"
 #include "harness/engine/run_paths.h"
 #include "harness/faults/fault_set.h"
@@ -37,6 +38,7 @@ class RunContext final : private sandbox::PhaseObserver {
   const RunPaths& paths() const { return paths_; }
   sandbox::Sandbox& sandbox() { return sandbox_; }
   faults::FaultSet& faults() { return faults_; }
+  HeldConnections& connections() { return connections_; }
 
   /// Carries out steps one after another, each under its deadline and its on_error.
   Async<void> run(const scenario::StepList& steps);
@@ -114,6 +116,7 @@ class RunContext final : private sandbox::PhaseObserver {
   const TimePoint started_ = SteadyClock::now();
   sandbox::Sandbox sandbox_;
   faults::FaultSet faults_;
+  HeldConnections connections_;
   Clones clones_;
   std::vector<Draw> draws_;
   std::optional<snapshot::SnapshotStore> store_;

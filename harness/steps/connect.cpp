@@ -1,23 +1,38 @@
 // connect: {as: c1, via: proxy, port: 8080, must: die}
+#include <fmt/format.h>
+
+#include "harness/engine/run_context.h"
 #include "harness/scenario/step.h"
 #include "harness/steps/spaces.h"
+#include "lib/vsock/door_client.h"
+
+namespace snaphammer::scenario {
+
+void describe(Choices<engine::Must>& words) {
+  words.add(engine::Must::kLive, "live", "a connection that ends is the finding connection-lost");
+  words.add(
+      engine::Must::kDie, "die",
+      "a connection that is open after the next snapshot or restore is the finding hang: its client waits in vain");
+}
+
+}  // namespace snaphammer::scenario
 
 namespace snaphammer::steps {
 namespace {
 
+using engine::Must;
 using scenario::Choices;
 using scenario::Fields;
 
+/// For a program that was just started in the guest, and for its port's forwarder.
+constexpr Duration kListenLimit = std::chrono::seconds(20);
+/// Nothing tells when a port in the guest begins to be listened on.
+constexpr Duration kAskAgain = std::chrono::milliseconds(100);
+
 enum class Via { kProxy, kVsock };
 void describe(Choices<Via>& words) {
-  words.add(Via::kProxy, "proxy", "a TCP port of the guest, through its port forwarder");
+  words.add(Via::kProxy, "proxy", "a TCP port of the guest, through the host's proxy and the guest's port forwarder");
   words.add(Via::kVsock, "vsock", "a vsock port of the guest, directly");
-}
-
-enum class Must { kLive, kDie };
-void describe(Choices<Must>& words) {
-  words.add(Must::kLive, "live", "a connection that ends is a finding");
-  words.add(Must::kDie, "die", "a connection that outlives the next snapshot or restore is a finding");
 }
 
 struct Connect {
@@ -33,9 +48,50 @@ void describe(Fields<Connect>& fields) {
       .matching("[A-Za-z0-9][A-Za-z0-9_-]*", "a name of letters, digits, - and _")
       .declares(kConnections);
   fields.add("via", &Connect::via, "How the guest is reached.");
-  fields.add("port", &Connect::port, "The port in the guest.").required().between(1, 65535);
+  fields
+      .add("port", &Connect::port,
+           "The port in the guest. Whatever listens there may say what it likes: a connection is live until its end or "
+           "a reset comes from the other side.")
+      .required()
+      .between(1, 65535);
   fields.add("count", &Connect::count, "How many connections.").between(1, 1000);
   fields.add("must", &Connect::must, "What is right.");
+}
+
+/// Returns when the guest takes a connection on vsock port `port`.
+Async<void> await_listener(std::filesystem::path door, std::uint32_t port) {
+  const asio::any_io_executor executor = co_await asio::this_coro::executor;
+  for (;;) {
+    auto tried = co_await with_deadline(kListenLimit, "connect", vsock::connect_through(executor, door, port));
+    if (tried) co_return Result<void>();
+    if (tried.error().kind() != ErrorKind::kGone) co_return std::move(tried).error();
+    CO_SNAP_TRY(co_await wait_for(kAskAgain));
+  }
+}
+
+Async<void> execute(const Connect& options, engine::RunContext& run) {
+  if (run.sandbox().state() != sandbox::State::kRunning) {
+    co_return Error(ErrorKind::kUnavailable, fmt::format("connect: the guest is {}", name_of(run.sandbox().state())))
+        .advise("connect after `boot` or `await_healthy`");
+  }
+  const std::filesystem::path door = run.sandbox().paths().door();
+  const std::uint32_t port = options.via == Via::kProxy ? agent::kForwardedPorts + options.port : options.port;
+  auto listening = co_await with_deadline(kListenLimit, "connect", await_listener(door, port));
+  if (!listening) {
+    co_return Error(listening.error())
+        .in(fmt::format("port {} of the guest takes no connection", options.port))
+        .advise("start a program that listens there first");
+  }
+  engine::HoldTarget target = engine::VsockTarget{door, port};
+  if (options.via == Via::kProxy) {
+    CO_SNAP_ASSIGN(const proxy::ListenAddress address, run.sandbox().proxied(port));
+    target = engine::TcpTarget{address.port};
+  }
+  for (unsigned i = 0; i < options.count; ++i) {
+    Async<void> opening = run.connections().open({.as = options.as, .must = options.must}, target);
+    CO_SNAP_TRY(co_await with_deadline(kListenLimit, "connect", std::move(opening)));
+  }
+  co_return Result<void>();
 }
 
 const scenario::StepRegistration<Connect> registration{"connect", "Opens connections that must live or die.",

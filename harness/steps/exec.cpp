@@ -34,6 +34,8 @@ Async<void> execute(const Exec& options, engine::RunContext& run) {
   request.command = options.command;
   request.timeout = kLongest;
   auto done = co_await run.sandbox().exec(std::move(request));
+  // Refused, or interrupted by a pause: that is an answer.
+  if (!done && done.error().kind() == ErrorKind::kUnavailable) co_return done.error();
   if (!done) co_return run.fail(finding_of_exec_error(done.error()), done.error());
   if (done->timed_out) {
     const Error late(ErrorKind::kTimeout,
