@@ -37,6 +37,8 @@ class OutputStream {
 
   /// Of the latest connection; 0 before the first.
   std::uint64_t epoch() const { return epoch_; }
+  /// Of the line that is queued next.
+  std::uint64_t next_seq() const { return next_seq_; }
 
  private:
   Awaitable<void> run();

@@ -43,7 +43,7 @@ Result<sandbox::Sandbox*> Clones::add() {
     std::filesystem::create_directories(directory, error);
     if (error) return errno_error("create " + directory.string(), error.value());
   }
-  sandbox::SandboxConfig config = config_;
+  sandbox::SandboxConfig config = sources_.applied_to(config_, name);
   config.name = name;
   guests_.push_back(std::make_unique<sandbox::Sandbox>(executor_, backend_, std::move(config), paths));
   return guests_.back().get();

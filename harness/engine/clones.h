@@ -1,6 +1,6 @@
 // Clones: further guests of a run, all started from one snapshot at once, side by side with the run's own guest.
 //
-//   Clones clones(executor, backend, config, paths);
+//   Clones clones(executor, backend, config, guest_sources, paths);
 //   CO_SNAP_ASSIGN(std::vector<Clone> started, co_await clones.start(snapshot, 2));   // healthy
 //   co_await clones.end();                                                            // always, before it is destroyed
 //
@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/engine/guest_sources.h"
 #include "harness/engine/run_paths.h"
 #include "lib/sandbox/sandbox.h"
 
@@ -31,8 +32,13 @@ struct Clone {
 
 class Clones {
  public:
-  Clones(asio::any_io_executor executor, vmm::Backend& backend, sandbox::SandboxConfig config, const RunPaths& paths)
-      : executor_(std::move(executor)), backend_(backend), config_(std::move(config)), paths_(paths) {}
+  Clones(asio::any_io_executor executor, vmm::Backend& backend, sandbox::SandboxConfig config, GuestSources& sources,
+         const RunPaths& paths)
+      : executor_(std::move(executor)),
+        backend_(backend),
+        config_(std::move(config)),
+        sources_(sources),
+        paths_(paths) {}
 
   /// Starts `count` more and returns when each is healthy, or has failed to become so.
   Async<std::vector<Clone>> start(snapshot::Snapshot from, unsigned count);
@@ -46,6 +52,7 @@ class Clones {
   asio::any_io_executor executor_;
   vmm::Backend& backend_;
   sandbox::SandboxConfig config_;
+  GuestSources& sources_;
   const RunPaths& paths_;
   std::vector<std::unique_ptr<sandbox::Sandbox>> guests_;
 };

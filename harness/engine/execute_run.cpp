@@ -38,7 +38,6 @@ Async<report::RunResult> execute_run(scenario::RunPlan plan, RunPaths paths, Run
   const std::filesystem::path directory = std::filesystem::absolute(plan.source->file).parent_path();
   CO_SNAP_ASSIGN(vmm::VmConfig vm, vm_config(plan.scenario->vm, paths.installation.guest_image, directory));
   CO_SNAP_ASSIGN(sandbox::SandboxConfig config, sandbox_config(plan.scenario->runtime, std::move(vm)));
-  config.source_faults = std::make_shared<uffd::SourceFaults>(plan.seed);
   vmm::QemuBackend backend({.interposer = paths.installation.interposer});
   const asio::any_io_executor executor = co_await asio::this_coro::executor;
   RunContext run(executor, plan, paths, events, backend, std::move(config));

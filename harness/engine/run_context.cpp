@@ -54,10 +54,11 @@ RunContext::RunContext(asio::any_io_executor executor, const scenario::RunPlan& 
       events_(events),
       backend_(backend),
       config_(config),
-      sandbox_(executor, backend, std::move(config), {.sockets = paths.runtime, .logs = paths.artifacts}, this),
+      guest_sources_(plan.seed),
+      sandbox_(executor, backend, guest_sources_.applied_to(std::move(config), GuestSources::kOwn), {.sockets = paths.runtime, .logs = paths.artifacts}, this),
       faults_(executor, *this),
       connections_(executor),
-      clones_(executor, backend, config_, paths),
+      clones_(executor, backend, config_, guest_sources_, paths),
       findings_(paths.artifacts / "findings.jsonl") {
   for (const oracles::MakeOracle make : oracles::oracle_makers()) oracles_.push_back(make());
   result_.id = plan.id;
@@ -221,6 +222,7 @@ Async<void> RunContext::clone(const std::string& id, unsigned count) {
   for (Clone& clone : clones) {
     if (!clone.restored) co_return fail("unhealthy", Error(clone.restored.error()).in(clone.draw.guest));
     result_.restores.push_back({.from = id,
+                                .guest = clone.draw.guest,
                                 .to_healthy_ms = snaphammer::to_ms(clone.restored->to_healthy),
                                 .phases_ms = to_ms(clone.restored->phases),
                                 .uffd = nlohmann::json::object()});

@@ -17,6 +17,7 @@
 
 #include "harness/engine/clones.h"
 #include "harness/engine/finding_log.h"
+#include "harness/engine/guest_sources.h"
 #include "harness/engine/held_connections.h"
 #include "harness/engine/run_events.h"
 #include "harness/engine/run_paths.h"
@@ -38,6 +39,7 @@ class RunContext final : private sandbox::PhaseObserver {
   const RunPaths& paths() const { return paths_; }
   sandbox::Sandbox& sandbox() { return sandbox_; }
   faults::FaultSet& faults() { return faults_; }
+  GuestSources& guest_sources() { return guest_sources_; }
   HeldConnections& connections() { return connections_; }
 
   /// Carries out steps one after another, each under its deadline and its on_error.
@@ -114,6 +116,7 @@ class RunContext final : private sandbox::PhaseObserver {
   vmm::Backend& backend_;
   sandbox::SandboxConfig config_;
   const TimePoint started_ = SteadyClock::now();
+  GuestSources guest_sources_;
   sandbox::Sandbox sandbox_;
   faults::FaultSet faults_;
   HeldConnections connections_;

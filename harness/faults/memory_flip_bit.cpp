@@ -8,6 +8,7 @@
 
 #include "harness/engine/run_context.h"
 #include "harness/faults/fault.h"
+#include "harness/faults/guest_page.h"
 
 namespace snaphammer::faults {
 namespace {
@@ -46,7 +47,9 @@ class Flip final : public FaultWith<FlipBit> {
       co_return Error(ErrorKind::kInvalid, "guest memory ends at " + format_bytes(ram.size));
     }
     if (is_missing(*guest, flip.offset)) {
-      run.sandbox().source_faults().set_bit_flips({flip}, [acts = shared_acts()] { acts->note(); });
+      run.guest_sources().of(engine::GuestSources::kOwn).set_bit_flips({flip}, [acts = shared_acts()] {
+        acts->note();
+      });
       co_return Result<void>();
     }
     std::array<std::byte, 1> byte{};
@@ -58,19 +61,11 @@ class Flip final : public FaultWith<FlipBit> {
     co_return Result<void>();
   }
   Async<void> heal(engine::RunContext& run) override {
-    run.sandbox().source_faults().set_bit_flips({});
+    run.guest_sources().of(engine::GuestSources::kOwn).set_bit_flips({});
     co_return Result<void>();
   }
 
  private:
-  static bool is_missing(sandbox::Incarnation& guest, ByteCount offset) {
-    if (guest.page_server() == nullptr) return false;
-    for (const uffd::StateRun& run : guest.page_server()->page_states()) {
-      if (offset < run.extent.end()) return run.state == uffd::PageState::kMissing;
-    }
-    return false;
-  }
-
   /// A byte other than zero of a page that is in RAM.
   static Result<ByteCount> choose(const vmm::GuestRam& ram, std::mt19937_64& random) {
     const auto start = static_cast<off_t>(random() % ram.size / kPageSize * kPageSize);

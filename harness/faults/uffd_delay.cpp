@@ -4,6 +4,7 @@
 
 #include "harness/engine/run_context.h"
 #include "harness/faults/fault.h"
+#include "harness/faults/guest_choice.h"
 
 namespace snaphammer::faults {
 namespace {
@@ -13,11 +14,13 @@ using scenario::Reader;
 using uffd::SourceFaults;
 
 struct Delay {
+  std::string guest = kOwnGuest;
   Duration least = std::chrono::milliseconds(10);
   std::optional<Duration> most;
   double share = 1;
 };
 void describe(Fields<Delay>& fields) {
+  add_guest(fields, &Delay::guest);
   fields.add("least", &Delay::least, "The shortest delay.").between(Duration(0), std::chrono::hours(1));
   fields.add("most", &Delay::most, "The longest; all in between are equally likely. Otherwise every one is `least`.")
       .between(Duration(0), std::chrono::hours(1));
@@ -35,18 +38,20 @@ class DelayReads final : public FaultWith<Delay> {
   using FaultWith::FaultWith;
 
   Async<void> begin(engine::RunContext& run) override {
-    run.sandbox().source_faults().set_delay(
-        SourceFaults::Delay{.least = args().least, .most = most(), .share = args().share},
-        [acts = shared_acts()] { acts->note(); });
+    run.guest_sources()
+        .of(args().guest)
+        .set_delay(SourceFaults::Delay{.least = args().least, .most = most(), .share = args().share},
+                   [acts = shared_acts()] { acts->note(); });
     const auto executor = co_await asio::this_coro::executor;
     healed_.emplace(executor);
     tasks_.emplace(executor);
     random_.seed(run.plan().seed);
-    tasks_->spawn(delay_program(run));
+    const bool own = args().guest == kOwnGuest || args().guest == engine::GuestSources::kAll;
+    if (own) tasks_->spawn(delay_program(run));
     co_return Result<void>();
   }
   Async<void> heal(engine::RunContext& run) override {
-    run.sandbox().source_faults().set_delay(std::nullopt);
+    run.guest_sources().of(args().guest).set_delay(std::nullopt);
     healed_->set();
     co_await tasks_->wait_idle();
     co_return Result<void>();

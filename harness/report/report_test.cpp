@@ -145,7 +145,7 @@ TEST(Results, TheKeysAreThoseOfTheContractInItsOrder) {
   EXPECT_THAT(keys(run["point"]), ElementsAre("runtime.uffd.on_remove", "a.before.in.the.alphabet"));
   EXPECT_THAT(keys(run["findings"][0]), ElementsAre("id", "oracle", "message", "count", "evidence"));
   EXPECT_THAT(keys(run["faults"][0]), ElementsAre("name", "acted", "first_at_ms"));
-  EXPECT_THAT(keys(run["restores"][0]), ElementsAre("from", "to_healthy_ms", "phases_ms", "uffd"));
+  EXPECT_THAT(keys(run["restores"][0]), ElementsAre("from", "guest", "to_healthy_ms", "phases_ms", "uffd"));
   EXPECT_THAT(keys(run["pauses"][0]), ElementsAre("snapshot", "type", "downtime_ms", "phases_ms", "bytes"));
 }
 
@@ -204,8 +204,8 @@ TEST(Results, TheSummaryCountsEachRunOnce) {
 
 TEST(SummaryTable, HasALinePerScenarioAndPoint) {
   std::vector<RunResult> runs{passed("restore-healthy", 1), failed(), passed("restore-healthy", 2)};
-  runs[0].restores.push_back({"s1", 100, {}, {}});
-  runs[2].restores.push_back({"s1", 300, {}, {}});
+  runs[0].restores.push_back({"s1", "guest", 100, {}, {}});
+  runs[2].restores.push_back({"s1", "guest", 300, {}, {}});
   runs[1].point.resize(1);
   EXPECT_EQ(summary_table(runs, 200),
             "SCENARIO         POINT             RUNS  EXPECTED  VERDICTS  FINDINGS      RESTORE P50     MAX\n"

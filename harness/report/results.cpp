@@ -71,12 +71,14 @@ void read_fault(JsonReader& read, FaultReport& fault) {
 
 ordered_json write(const RestoreReport& restore) {
   return {{"from", restore.from},
+          {"guest", restore.guest},
           {"to_healthy_ms", restore.to_healthy_ms},
           {"phases_ms", write_phases(restore.phases_ms)},
           {"uffd", utf8(restore.uffd)}};
 }
 void read_restore(JsonReader& read, RestoreReport& restore) {
   read("from", restore.from);
+  read("guest", restore.guest);
   read("to_healthy_ms", restore.to_healthy_ms);
   read_phases(read, restore.phases_ms);
   read("uffd", restore.uffd);

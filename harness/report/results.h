@@ -40,6 +40,7 @@ struct FaultReport {
 
 struct RestoreReport {
   std::string from;
+  std::string guest = "guest";  ///< Or "clone-1" and so on.
   double to_healthy_ms = 0;
   std::vector<std::pair<std::string, double>> phases_ms;  ///< In the order in which they ran.
   nlohmann::json uffd;                                    ///< The page server's counters and latencies.

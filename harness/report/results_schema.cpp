@@ -57,7 +57,7 @@ json run_schema() {
         list_of(exactly({{"name", kText}, {"acted", kCount}, {"first_at_ms", {{"type", {"number", "null"}}}}}))},
        {"restores",
         list_of(
-            exactly({{"from", kText}, {"to_healthy_ms", kNumber}, {"phases_ms", kPhases}, {"uffd", uffd_schema()}}))},
+            exactly({{"from", kText}, {"guest", kText}, {"to_healthy_ms", kNumber}, {"phases_ms", kPhases}, {"uffd", uffd_schema()}}))},
        {"pauses", list_of(exactly({{"snapshot", kText},
                                    {"type", kText},
                                    {"downtime_ms", kNumber},

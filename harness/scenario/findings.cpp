@@ -22,6 +22,8 @@ const Registration<FindingKind> kFindings[] = {
     Registration<FindingKind>{{"snapshot-corrupt", "A stored snapshot is not what was written."}},
     Registration<FindingKind>{{"handler-died", "The page server ended while its VM lived."}},
     Registration<FindingKind>{{"left-quiesced", "An aborted pause did not give the service back."}},
+    Registration<FindingKind>{
+        {"quiesce-undone", "A guest prepared for a snapshot went on with its work before the freeze."}},
     Registration<FindingKind>{{"limit", "A measured limit was broken."}},
     Registration<FindingKind>{{"divergence", "Page tracker and kernel disagree about a page."}},
 };

@@ -1,5 +1,6 @@
 #include "harness/scenario/limits.h"
 
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
@@ -15,6 +16,16 @@ using report::RunResult;
 std::vector<double> restore_to_healthy(const RunResult& result) {
   std::vector<double> samples;
   for (const report::RestoreReport& restore : result.restores) samples.push_back(restore.to_healthy_ms);
+  return samples;
+}
+// Of a guest that was restored more than once from the same snapshot; one that was faster has none.
+std::vector<double> restore_slowdown(const RunResult& result) {
+  std::map<std::pair<std::string, std::string>, double> first;
+  std::vector<double> samples;
+  for (const report::RestoreReport& restore : result.restores) {
+    const auto [known, is_first] = first.try_emplace({restore.guest, restore.from}, restore.to_healthy_ms);
+    if (!is_first) samples.push_back(std::max(0.0, restore.to_healthy_ms - known->second));
+  }
   return samples;
 }
 std::vector<double> downtime(const RunResult& result) {
@@ -36,6 +47,9 @@ const Registration<MeasureKind> kMeasures[] = {
     Registration<MeasureKind>{{"restore_to_healthy",
                                "From the restore request until health and one exec have answered.",
                                restore_to_healthy}},
+    Registration<MeasureKind>{{"restore_slowdown",
+                               "How much longer a guest's restore took than its first one from the same snapshot.",
+                               restore_slowdown}},
     Registration<MeasureKind>{{"downtime", "How long vCPUs stand still for a snapshot.", downtime}},
     Registration<MeasureKind>{{"pause", "The whole pause sequence, from the first refusal to the end.", pause}},
 };

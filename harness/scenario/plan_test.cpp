@@ -360,6 +360,28 @@ TEST(CheckLimits, EachBrokenBoundIsAFinding) {
   EXPECT_EQ(findings[0].evidence["samples"], 3);
 }
 
+TEST(CheckLimits, ARestoreIsSlowerThanTheFirstOneOfItsGuestFromItsSnapshot) {
+  const Limits limits = loaded(kSteps + "limits: {restore_slowdown: {p50: 50ms, max: 250ms}}").first_point.limits;
+  report::RunResult run;
+  const auto restored = [&run](const char* guest, const char* from, double ms) {
+    report::RestoreReport restore;
+    restore.guest = guest;
+    restore.from = from;
+    restore.to_healthy_ms = ms;
+    run.restores.push_back(restore);
+  };
+  restored("clone-1", "s1", 100);
+  restored("clone-2", "s1", 900);
+  restored("clone-1", "s2", 5000);
+  EXPECT_TRUE(check_limits(limits, run).empty()) << "each is the first of its guest and snapshot";
+  restored("clone-1", "s1", 400);
+  restored("clone-2", "s1", 910);
+  restored("clone-2", "s1", 20);
+  const auto findings = check_limits(limits, run);
+  ASSERT_EQ(findings.size(), 1u) << "300, 10 and 0 ms";
+  EXPECT_EQ(findings[0].message, "restore_slowdown max: 300.0 ms, more than 250ms");
+}
+
 TEST(CheckLimits, AtTheLimitIsWithinIt) {
   const Limits limits = loaded(kSteps + "limits: {downtime: {mean: 10ms, p99: 20ms}}").first_point.limits;
   report::RunResult run;

@@ -37,6 +37,7 @@ const bool kReserved = reserve<WorkloadKind>({"zero-pages", "cpp-heap", "go-heap
                                            "agent.kill",
                                            "agent.stall",
                                            "agent.double_restore_signal",
+                                           "agent.poll_health",
                                            "proxy.flood",
                                            "host.cpu_hog",
                                            "host.wait",

@@ -32,8 +32,8 @@ struct OutputListener::State {
   bool greeted = false;          ///< `current` has said ready.
   bool closed = false;
   Ready latest;
-  std::uint64_t expected_seq = 0;   ///< 0: no line or ready yet.
-  std::uint64_t promised_seq = 0;   ///< The same by the word of `current` alone.
+  std::uint64_t expected_seq = 0;  ///< 0: no line or ready yet.
+  std::uint64_t promised_seq = 0;  ///< The same by the word of `current` alone.
   std::optional<Gap> gap;
   std::optional<Error> violation;
   Notice changed;

@@ -23,7 +23,8 @@ bool is_valid_name(std::string_view name) {
 nlohmann::json HealthReport::to_json() const {
   return {{"status", status},         {"version", version},           {"boot_id", boot_id},
           {"kernel", kernel},         {"uptime_ns", uptime.count()},  {"wall_clock_ns", wall_clock.count()},
-          {"generation", generation}, {"output_epoch", output_epoch}, {"quiesced", quiesced}};
+          {"generation", generation}, {"output_epoch", output_epoch}, {"quiesced", quiesced},
+          {"output_next_seq", output_next_seq}};
 }
 
 Result<HealthReport> HealthReport::from_json(const nlohmann::json& json) {
@@ -38,6 +39,7 @@ Result<HealthReport> HealthReport::from_json(const nlohmann::json& json) {
   report.generation = fields.text("generation");
   report.output_epoch = fields.count("output_epoch");
   report.quiesced = fields.boolean("quiesced");
+  report.output_next_seq = fields.count("output_next_seq");
   SNAP_TRY(fields.finish());
   return report;
 }
@@ -88,10 +90,21 @@ std::string_view name_of(QuiescePorts ports) {
   return "";
 }
 
+std::string_view name_of(UndoneBy by) {
+  switch (by) {
+    case UndoneBy::kInit:
+      return "init";
+    case UndoneBy::kHealthCheck:
+      return "health-check";
+  }
+  return "";
+}
+
 nlohmann::json PrepareRequest::to_json() const {
   return {{"gc", name_of(gc)},
           {"single_thread", single_thread},
           {"ports", name_of(ports)},
+          {"undone_by", name_of(undone_by)},
           {"timeout_ms", std::chrono::ceil<std::chrono::milliseconds>(timeout).count()}};
 }
 
@@ -100,11 +113,14 @@ Result<PrepareRequest> PrepareRequest::from_json(const nlohmann::json& json) {
   PrepareRequest request;
   const std::string gc = fields.text("gc");
   const std::string ports = fields.text("ports");
+  const std::string undone_by = fields.text("undone_by");
   request.single_thread = fields.boolean("single_thread");
   const std::uint64_t timeout_ms = fields.count("timeout_ms");
   SNAP_TRY(fields.finish());
   SNAP_ASSIGN(request.gc, named("prepare request: gc", gc, {QuiesceGc::kLast, QuiesceGc::kFirst, QuiesceGc::kOff}));
   SNAP_ASSIGN(request.ports, named("prepare request: ports", ports, {QuiescePorts::kStop, QuiescePorts::kKeep}));
+  SNAP_ASSIGN(request.undone_by,
+              named("prepare request: undone_by", undone_by, {UndoneBy::kInit, UndoneBy::kHealthCheck}));
   SNAP_ASSIGN(request.timeout, timeout_from_ms(timeout_ms));
   return request;
 }

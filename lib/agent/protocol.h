@@ -61,6 +61,7 @@ struct HealthReport {
   std::string generation;        ///< Of the last InitRequest; empty before the first.
   std::uint64_t output_epoch{};  ///< Of the latest output connection; 0 before the first.
   bool quiesced = false;         ///< Prepared for a snapshot, and that was not undone.
+  std::uint64_t output_next_seq{};  ///< Of the output line that the agent will queue next.
 
   nlohmann::json to_json() const;
   static Result<HealthReport> from_json(const nlohmann::json& json);
@@ -120,11 +121,19 @@ enum class QuiescePorts {
 };
 std::string_view name_of(QuiescePorts ports);
 
+/// What makes a quiesced guest go on with its work, besides being asked to.
+enum class UndoneBy {
+  kInit,         ///< The first init of a new generation: only a restored guest gets one.
+  kHealthCheck,  ///< Any health check: it is taken for the first one after a restore.
+};
+std::string_view name_of(UndoneBy by);
+
 struct PrepareRequest {
   QuiesceGc gc = QuiesceGc::kLast;
   bool single_thread = true;                    ///< Runtimes go single-threaded until it is undone.
   QuiescePorts ports = QuiescePorts::kStop;
   Duration timeout = std::chrono::seconds(20);  ///< For each workload to answer. Whole milliseconds.
+  UndoneBy undone_by = UndoneBy::kInit;
 
   nlohmann::json to_json() const;
   static Result<PrepareRequest> from_json(const nlohmann::json& json);

@@ -105,14 +105,15 @@ void expect_same_after_travel(const T& sent) {
 }
 
 TEST(Protocol, EverythingArrivesAsItWasSent) {
-  expect_same_after_travel(HealthReport{"ok", "0.1", "b", "6.1", Duration(5), Duration(7), "g", 3, true});
+  expect_same_after_travel(HealthReport{"ok", "0.1", "b", "6.1", Duration(5), Duration(7), "g", 3, true, 18});
   expect_same_after_travel(InitRequest{"g",
                                        Duration(1),
                                        {"n", {{"K", "v"}}, "t"},
                                        std::string("\0\xff", 2),
                                        ListenerAfterReset::kDoubleRebind,
                                        {ClientLimits::kOff, AcceptLoop::kSerial, Forwarders::kAbandoned}});
-  expect_same_after_travel(PrepareRequest{QuiesceGc::kFirst, false, QuiescePorts::kKeep, std::chrono::milliseconds(7)});
+  expect_same_after_travel(PrepareRequest{QuiesceGc::kFirst, false, QuiescePorts::kKeep, std::chrono::milliseconds(7),
+                                          UndoneBy::kHealthCheck});
   expect_same_after_travel(Metrics{1, 2, 3, 4, 5, 6, 7, 8});
   expect_same_after_travel(
       PortsReport{true, {{80, PortState::kForwarded, 12, 3, ""}, {81, PortState::kFailed, 0, 0, "why"}}});

@@ -1,0 +1,54 @@
+// agent.poll_health
+#include <fmt/format.h>
+
+#include "harness/engine/run_context.h"
+#include "harness/faults/fault.h"
+
+namespace snaphammer::faults {
+namespace {
+
+struct Poll {
+  unsigned times = 20;
+};
+void describe(Fields<Poll>& fields) {
+  fields.add("times", &Poll::times, "How often, each as soon as the one before is answered.").between(1, 10'000);
+}
+
+// Monitors ask the agent itself and know nothing of a pause. Between pause.prepare and pause.freeze every answer must
+// say that the guest is prepared.
+class PollHealth final : public FaultWith<Poll> {
+ public:
+  using FaultWith::FaultWith;
+
+  Async<void> begin(engine::RunContext& run) override {
+    sandbox::Incarnation* const guest = run.sandbox().incarnation();
+    if (guest == nullptr || !guest->has_door()) {
+      co_return Error(ErrorKind::kUnavailable, "there is no guest").advise("inject it after a boot or a restore");
+    }
+    const bool prepared =
+        run.sandbox().state() == sandbox::State::kPausing && run.plan().scenario->runtime.quiesce.enabled;
+    for (unsigned number = 1; number <= args().times; ++number) {
+      CO_SNAP_ASSIGN(const agent::HealthReport health, co_await guest->unless_failed(guest->client().health()));
+      act();
+      if (prepared && !health.quiesced) {
+        run.report({.id = "quiesce-undone",
+                    .oracle = "agent.poll_health",
+                    .message = fmt::format("health check {} of {} in the pause: the guest, prepared for the snapshot, "
+                                           "has gone on with its work before the freeze",
+                                           number, args().times),
+                    .evidence = {{"check", number}, {"quiesced", false}, {"generation", health.generation}}});
+        break;
+      }
+    }
+    co_return Result<void>();
+  }
+};
+
+const FaultRegistration<PollHealth> registration{
+    "agent.poll_health",
+    "Asks the agent for its health, also in a pause: inject it there with `when`, between pause.prepare:after and "
+    "pause.freeze, and each answer is checked.",
+    "agent.poll_health, when: {phase: pause.freeze}, args: {times: 20}", "none"};
+
+}  // namespace
+}  // namespace snaphammer::faults
