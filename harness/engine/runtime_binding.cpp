@@ -49,6 +49,9 @@ const scenario::Registration<scenario::SettingSupport> kSupported[] = {
     scenario::Registration<scenario::SettingSupport>{{"runtime.restore.budget_ready", "", {}}},
     scenario::Registration<scenario::SettingSupport>{{"runtime.restore.budget_init", "", {}}},
     scenario::Registration<scenario::SettingSupport>{{"runtime.restore.reseed", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"runtime.restore.output", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"runtime.restore.set_clock", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"runtime.quiesce.undone_by", "", {}}},
     scenario::Registration<scenario::SettingSupport>{{"runtime.restore.budgets", "", {}}},
     scenario::Registration<scenario::SettingSupport>{{"runtime.restore.listener", "", {}}},
     scenario::Registration<scenario::SettingSupport>{{"runtime.pause.drop_page_cache", "", {}}},
@@ -122,6 +125,8 @@ Result<sandbox::SandboxConfig> sandbox_config(const scenario::RuntimeKnobs& knob
   config.reseed = knobs.restore.reseed;
   config.budgets = knobs.restore.budgets;
   config.listener = knobs.restore.listener;
+  config.output = knobs.restore.output;
+  config.set_clock = knobs.restore.set_clock;
   config.drop_page_cache = knobs.pause.drop_page_cache;
   config.refuse_operations = knobs.pause.refuse_operations;
   config.force_close = knobs.pause.force_close;
@@ -131,6 +136,7 @@ Result<sandbox::SandboxConfig> sandbox_config(const scenario::RuntimeKnobs& knob
     config.quiesce.emplace();
     config.quiesce->gc = knobs.quiesce.gc;
     config.quiesce->single_thread = knobs.quiesce.single_thread;
+    config.quiesce->undone_by = knobs.quiesce.undone_by;
   }
   return config;
 }

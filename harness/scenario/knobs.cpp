@@ -47,6 +47,15 @@ void describe(Choices<ListenerAfterRestore>& words) {
             "fcvm before its fix: exec hung 60 s");
   words.add(ListenerAfterRestore::kUntouched, "untouched", "nothing is registered anew");
 }
+void describe(Choices<UndoneBy>& words) {
+  words.add(UndoneBy::kInit, "init", "the first init of a new generation, which only a restored guest gets");
+  words.add(UndoneBy::kHealthCheck, "health-check",
+            "any health check is taken for the first one after a restore, also in the pause");
+}
+void describe(Choices<OutputTaken>& words) {
+  words.add(OutputTaken::kLatest, "latest", "a newer output connection of the guest replaces the older one");
+  words.add(OutputTaken::kFirst, "first", "the host keeps to the first one after the restore: a stale stream");
+}
 void describe(Choices<RestoreBudgets>& words) {
   words.add(RestoreBudgets::kSeparate, "separate", "ready and init have a time budget each");
   words.add(RestoreBudgets::kShared, "shared", "one budget for both: a slow ready starves init",
@@ -100,11 +109,15 @@ void describe(Fields<QuiesceKnobs>& fields) {
   fields.add("enabled", &QuiesceKnobs::enabled, "Whether the guest is quiesced before a snapshot at all.");
   fields.add("gc", &QuiesceKnobs::gc, "When language runtimes collect garbage.");
   fields.add("single_thread", &QuiesceKnobs::single_thread, "Whether runtimes go single-threaded until the restore.");
+  fields.add("undone_by", &QuiesceKnobs::undone_by, "What makes a quiesced guest go on with its work by itself.");
   fields.add("ports", &QuiesceKnobs::ports, "What becomes of port forwarders.");
 }
 void describe(Fields<RestoreKnobs>& fields) {
   fields.add("listener", &RestoreKnobs::listener,
              "What the agent does with its vsock listener after a transport reset.");
+  fields.add("output", &RestoreKnobs::output, "Which of the guest's output connections the host listens to.");
+  fields.add("set_clock", &RestoreKnobs::set_clock,
+             "Whether the guest's wall clock is set after a restore; false: it goes on from the snapshot's moment.");
   fields.add("reseed", &RestoreKnobs::reseed,
              "Whether the guest kernel gets new randomness; false: clones share its random state.");
   fields.add("budgets", &RestoreKnobs::budgets, "Whether ready and init share one time budget.");

@@ -11,6 +11,7 @@
 
 #include "harness/scenario/fields.h"
 #include "lib/base/units.h"
+#include "lib/agent/output_listener.h"
 #include "lib/agent/protocol.h"
 #include "lib/sandbox/budgets.h"
 #include "lib/snapshot/options.h"
@@ -27,6 +28,8 @@ using uffd::Prefetch;
 using agent::QuiesceGc;
 using ListenerAfterRestore = agent::ListenerAfterReset;
 using RestoreBudgets = sandbox::Budgets;
+using agent::OutputTaken;
+using agent::UndoneBy;
 
 enum class QuiescePorts { kStop, kKeep };
 
@@ -67,11 +70,14 @@ struct QuiesceKnobs {
   QuiesceGc gc = QuiesceGc::kLast;
   bool single_thread = true;
   QuiescePorts ports = QuiescePorts::kStop;
+  UndoneBy undone_by = UndoneBy::kInit;
 };
 
 struct RestoreKnobs {
   ListenerAfterRestore listener = ListenerAfterRestore::kHandshake;
+  OutputTaken output = OutputTaken::kLatest;
   bool reseed = true;
+  bool set_clock = true;
   RestoreBudgets budgets = RestoreBudgets::kSeparate;
   Duration budget_ready = std::chrono::seconds(30);
   Duration budget_init = std::chrono::seconds(30);
