@@ -82,9 +82,13 @@ Awaitable<void> Incarnation::await_cause() {
   static_cast<void>(co_await with_deadline(kExitLimit, "the VMM's end", failed_.wait()));
 }
 
-Awaitable<void> Incarnation::end() {
+void Incarnation::kill() {
   fail(Failure::Kind::kEnded, Error(ErrorKind::kGone, "the guest was ended"));
   if (vm_) static_cast<void>(vm_->signal(SIGKILL));  // Fails only when it has ended already.
+}
+
+Awaitable<void> Incarnation::end() {
+  kill();
   co_await tasks_.wait_idle();
   if (vsock_) vsock_->stop();
   if (handler_) handler_->stop();

@@ -91,7 +91,9 @@ class Incarnation {
     co_return Error(ErrorKind::kCancelled, "guest operation: cancelled");
   }
 
-  /// Kills the VMM, fails what is under way, and returns when all of it has ended. Idempotent.
+  /// Kills the VMM, if it has been started, and fails what is under way; end() is still to be awaited. Idempotent.
+  void kill();
+  /// The same, and returns when all of it has ended. Idempotent, but for one at a time to await.
   Awaitable<void> end();
 
  private:

@@ -165,7 +165,8 @@ Awaitable<void> Sandbox::end_incarnation() {
 
 Awaitable<void> Sandbox::end() {
   ending_ = true;
-  if (incarnation_ != nullptr) co_await incarnation_->end();  // What is under way fails now.
+  // What is under way fails now. A sequence may itself be ending its incarnation, or still be starting the VMM of one.
+  if (incarnation_ != nullptr) incarnation_->kill();
   co_await sequences_.wait_idle();
   co_await abandon();
   proxied_.clear();
