@@ -1,5 +1,8 @@
 #include "guest-workloads/agent/agent.h"
 
+#include <exception>
+
+#include <boost/asio/co_spawn.hpp>
 #include <signal.h>
 
 #include "guest-workloads/agent/exec.h"
@@ -9,6 +12,7 @@
 #include "guest-workloads/agent/kernel_log.h"
 #include "guest-workloads/agent/metrics.h"
 #include "guest-workloads/agent/output_stream.h"
+#include "guest-workloads/agent/ports/port_service.h"
 #include "guest-workloads/agent/quiesce.h"
 #include "guest-workloads/agent/reaper.h"
 #include "guest-workloads/agent/rehearsal.h"
@@ -26,24 +30,32 @@ struct Agent::Parts {
         server(std::move(acceptor), router, config.limits),
         output(context.get_executor(), config.output, read_boot_id(), [this] { return before_output(); }),
         kernel_log(context.get_executor(), output),
-        health(
-            identity, [this] { return output.epoch(); }, [this] { return quiesce.quiesced(); }),
+        health(identity, output, quiesce),
         metrics([this] { return server.connections(); }),
         exec(context.get_executor(), reaper, identity),
         workloads(context.get_executor(), reaper, identity, output, config.workloads),
-        quiesce(*system, workloads, [this] { server.close_idle(); }) {
+        ports(context.get_executor(), reaper, config.ports),
+        quiesce(*system, workloads, ports, [this] { server.close_idle(); }) {
     health.add_routes(router);
     metrics.add_routes(router);
     identity.add_routes(router);
     exec.add_routes(router);
     workloads.add_routes(router);
+    ports.add_routes(router);
     quiesce.add_routes(router);
-    identity.on_new_generation([this] { return quiesce.undo(); });
+    identity.on_new_generation([this] { return begin_generation(); });
   }
 
   bool before_output() {
     rehearsal.again();
     return renew_listener();
+  }
+
+  Async<void> begin_generation() {
+    const agent::AgentPolicy& policy = identity.policy();
+    server.set_policy(policy);
+    ports.set_care(policy.forwarders);
+    return quiesce.undo();
   }
 
   bool renew_listener() {
@@ -70,6 +82,7 @@ struct Agent::Parts {
   MetricsService metrics;
   ExecService exec;
   WorkloadService workloads;
+  PortService ports;
   QuiesceService quiesce;
 };
 
@@ -86,6 +99,9 @@ Result<std::unique_ptr<Agent>> Agent::start(asio::io_context& context, const Age
   if (config.in_guest) {
     SNAP_TRY(parts->kernel_log.start());
     SNAP_TRY(parts->rehearsal.begin());
+    asio::co_spawn(context, parts->ports.start(), [](const std::exception_ptr& failure) {
+      if (failure) std::rethrow_exception(failure);
+    });
   }
   return std::unique_ptr<Agent>(new Agent(std::move(parts)));
 }
@@ -95,6 +111,7 @@ void Agent::stop() {
   parts_->output.stop();
   parts_->kernel_log.stop();
   parts_->workloads.abandon();
+  parts_->ports.close();
   parts_->reaper.stop();
 }
 

@@ -15,6 +15,7 @@
 #include "guest-workloads/agent/endpoint.h"
 #include "guest-workloads/agent/guest_system.h"
 #include "guest-workloads/agent/http_limits.h"
+#include "guest-workloads/agent/ports/forwarding.h"
 
 namespace snaphammer::guest {
 
@@ -24,7 +25,8 @@ struct AgentConfig {
   std::filesystem::path state_directory = "/run/snaphammer";
   std::filesystem::path workloads = "/usr/lib/snaphammer/workloads";
   HttpLimits limits;
-  bool in_guest = false;  ///< Sets this kernel's clock and randomness, and forwards its log.
+  PortsOptions ports;
+  bool in_guest = false;  ///< Sets this kernel's clock and randomness, forwards its log and its ports.
 };
 
 class Agent {

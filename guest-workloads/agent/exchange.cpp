@@ -33,6 +33,14 @@ unsigned status_of(ErrorKind kind) {
 
 }  // namespace
 
+void expire_after(HttpStream& stream, Duration limit) {
+  if (limit == kForever) {
+    stream.expires_never();
+  } else {
+    stream.expires_after(limit);
+  }
+}
+
 Exchange::Exchange(HttpStream& stream, HttpRequest request, const HttpLimits& limits)
     : stream_(stream), request_(std::move(request)), limits_(limits) {}
 
@@ -44,7 +52,7 @@ Awaitable<bool> Exchange::respond(unsigned status, const nlohmann::json& body) {
   response.keep_alive(request_.keep_alive());
   response.body() = agent::print_json(body) + "\n";
   response.prepare_payload();
-  stream_.expires_after(limits_.write);
+  expire_after(stream_, limits_.write);
   auto [error, written] = co_await http::async_write(stream_, response, as_result);
   answered_ = true;
   failed_ = static_cast<bool>(error);
@@ -64,7 +72,7 @@ Awaitable<bool> Exchange::begin_stream(std::string lines) {
   response.keep_alive(request_.keep_alive());
   response.chunked(true);
   http::response_serializer<http::empty_body> serializer(response);
-  stream_.expires_after(limits_.write);
+  expire_after(stream_, limits_.write);
   auto [error, written] = co_await http::async_write_header(stream_, serializer, as_result);
   failed_ = static_cast<bool>(error);
   co_return co_await write(std::move(lines));
@@ -72,14 +80,14 @@ Awaitable<bool> Exchange::begin_stream(std::string lines) {
 
 Awaitable<bool> Exchange::write(std::string lines) {
   if (lines.empty() || failed_) co_return !failed_;
-  stream_.expires_after(limits_.write);
+  expire_after(stream_, limits_.write);
   auto [error, written] = co_await asio::async_write(stream_, http::make_chunk(asio::buffer(lines)), as_result);
   failed_ = static_cast<bool>(error);
   co_return !failed_;
 }
 
 Awaitable<bool> Exchange::end_stream() {
-  stream_.expires_after(limits_.write);
+  expire_after(stream_, limits_.write);
   auto [error, written] = co_await asio::async_write(stream_, http::make_chunk_last(), as_result);
   answered_ = true;
   failed_ = static_cast<bool>(error);

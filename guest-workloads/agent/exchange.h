@@ -28,6 +28,9 @@ namespace snaphammer::guest {
 using HttpStream = boost::beast::basic_stream<asio::generic::stream_protocol, asio::any_io_executor>;
 using HttpRequest = boost::beast::http::request<boost::beast::http::string_body>;
 
+/// Closes `stream` when what is awaited on it from now on takes longer; kForever: never.
+void expire_after(HttpStream& stream, Duration limit);
+
 class Exchange {
  public:
   Exchange(HttpStream& stream, HttpRequest request, const HttpLimits& limits);

@@ -34,11 +34,10 @@ std::string read_boot_id() {
   return id;
 }
 
-HealthService::HealthService(const IdentityService& identity, std::function<std::uint64_t()> output_epoch,
-                             std::function<bool()> quiesced)
+HealthService::HealthService(const IdentityService& identity, const OutputStream& output, QuiesceService& quiesce)
     : identity_(identity),
-      output_epoch_(std::move(output_epoch)),
-      quiesced_(std::move(quiesced)),
+      output_(output),
+      quiesce_(quiesce),
       boot_id_(read_boot_id()),
       kernel_(kernel_release()) {}
 
@@ -54,12 +53,18 @@ agent::HealthReport HealthService::report() const {
   report.uptime = now(CLOCK_MONOTONIC);
   report.wall_clock = now(CLOCK_REALTIME);
   report.generation = identity_.generation();
-  report.output_epoch = output_epoch_();
-  report.quiesced = quiesced_();
+  report.output_epoch = output_.epoch();
+  report.quiesced = quiesce_.quiesced();
+  report.output_next_seq = output_.next_seq();
   return report;
 }
 
 Awaitable<void> HealthService::answer(Exchange& exchange) {
+  auto noted = co_await quiesce_.note_health_check();
+  if (!noted) {
+    co_await exchange.fail(noted.error());
+    co_return;
+  }
   const nlohmann::json body = report().to_json();
   co_await exchange.respond(200, body);
 }

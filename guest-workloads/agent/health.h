@@ -1,10 +1,11 @@
 // GET /health: who answers, since when, and in which life of the guest. Cheap, as it is asked often.
 #pragma once
 
-#include <functional>
 #include <string>
 
 #include "guest-workloads/agent/identity.h"
+#include "guest-workloads/agent/output_stream.h"
+#include "guest-workloads/agent/quiesce.h"
 #include "guest-workloads/agent/router.h"
 #include "lib/agent/protocol.h"
 
@@ -12,9 +13,7 @@ namespace snaphammer::guest {
 
 class HealthService {
  public:
-  /// `output_epoch` says which output connection is the latest, `quiesced` whether the guest is prepared for a snapshot.
-  HealthService(const IdentityService& identity, std::function<std::uint64_t()> output_epoch,
-                std::function<bool()> quiesced);
+  HealthService(const IdentityService& identity, const OutputStream& output, QuiesceService& quiesce);
 
   void add_routes(Router& router);
   agent::HealthReport report() const;
@@ -23,8 +22,8 @@ class HealthService {
   Awaitable<void> answer(Exchange& exchange);
 
   const IdentityService& identity_;
-  std::function<std::uint64_t()> output_epoch_;
-  std::function<bool()> quiesced_;
+  const OutputStream& output_;
+  QuiesceService& quiesce_;
   std::string boot_id_;
   std::string kernel_;
 };

@@ -45,7 +45,7 @@ std::optional<Refusal> refusal_for(const beast::error_code& error, const HttpLim
 }  // namespace
 
 HttpServer::HttpServer(Acceptor acceptor, const Router& router, HttpLimits limits)
-    : acceptor_(std::move(acceptor)), router_(router), limits_(limits) {}
+    : acceptor_(std::move(acceptor)), router_(router), given_limits_(limits), limits_(limits) {}
 
 void HttpServer::start() { asio::co_spawn(acceptor_.get_executor(), accept(), end_program_on); }
 
@@ -56,6 +56,11 @@ void HttpServer::stop() {
   if (stale_) stale_->close(ignored);
   unserved_.clear();
   for (Connection& connection : connections_) connection.stream.close();
+}
+
+void HttpServer::set_policy(const agent::AgentPolicy& policy) {
+  limits_ = policy.http_limits == agent::ClientLimits::kOn ? given_limits_ : given_limits_.without_end();
+  accept_loop_ = policy.accept;
 }
 
 bool HttpServer::register_listener_again() { return register_again(acceptor_); }
@@ -92,18 +97,22 @@ Awaitable<void> HttpServer::accept() {
   while (!stopped_) {
     auto [error, socket] = co_await acceptor_.async_accept(as_result);
     if (stopped_ || !acceptor_.is_open()) co_return;
-    if (!error) admit(std::move(socket));
+    const std::optional<Position> position = error ? std::nullopt : admit(std::move(socket));
+    if (position && accept_loop_ == agent::AcceptLoop::kSerial) {
+      co_await serve(*position);
+    } else if (position) {
+      asio::co_spawn(acceptor_.get_executor(), serve(*position), end_program_on);
+    }
     // An error is one connection that broke before it was accepted, no descriptor left, or a listener that is
     // being registered anew: in each case the next accept is right. make_room() bounds the descriptors.
     if (error == asio::error::no_descriptors) make_room();
   }
 }
 
-void HttpServer::admit(Socket socket) {
+std::optional<HttpServer::Position> HttpServer::admit(Socket socket) {
   // With no room the new socket is closed here: that says so at once, and a client may ask again.
-  if (connections_.size() >= limits_.connections && !make_room()) return;
-  const Position position = connections_.insert(connections_.end(), Connection{HttpStream(std::move(socket))});
-  asio::co_spawn(acceptor_.get_executor(), serve(position), end_program_on);
+  if (connections_.size() >= limits_.connections && !make_room()) return std::nullopt;
+  return connections_.insert(connections_.end(), Connection{HttpStream(std::move(socket))});
 }
 
 // Half-open and slow clients must not keep others out: the one that has waited longest for its request goes.
@@ -132,7 +141,7 @@ Awaitable<void> HttpServer::serve_requests(Connection& connection) {
     connection.waits = true;
     connection.waits_since = SteadyClock::now();
     if (buffer.size() == 0) {
-      stream.expires_after(limits_.idle);
+      expire_after(stream, limits_.idle);
       auto [error, n] = co_await stream.async_read_some(buffer.prepare(2048), as_result);
       if (error) co_return;
       buffer.commit(n);
@@ -141,11 +150,11 @@ Awaitable<void> HttpServer::serve_requests(Connection& connection) {
     http::request_parser<http::string_body> parser;
     parser.header_limit(static_cast<std::uint32_t>(limits_.header_bytes));
     parser.body_limit(limits_.body_bytes);
-    stream.expires_after(limits_.header);
+    expire_after(stream, limits_.header);
     auto [header_error, header_bytes] = co_await http::async_read_header(stream, buffer, parser, as_result);
     beast::error_code failed = header_error;
     if (!failed) {
-      stream.expires_after(limits_.body);
+      expire_after(stream, limits_.body);
       auto [body_error, body_bytes] = co_await http::async_read(stream, buffer, parser, as_result);
       failed = body_error;
     }

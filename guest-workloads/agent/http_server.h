@@ -12,10 +12,12 @@
 
 #include <list>
 #include <memory>
+#include <optional>
 
 #include "guest-workloads/agent/endpoint.h"
 #include "guest-workloads/agent/http_limits.h"
 #include "guest-workloads/agent/router.h"
+#include "lib/agent/agent_policy.h"
 
 namespace snaphammer::guest {
 
@@ -25,6 +27,9 @@ class HttpServer {
 
   void start();
   void stop();
+
+  /// How clients are treated from now on. What a connection already waits for keeps its time limit.
+  void set_policy(const agent::AgentPolicy& policy);
 
   /// See register_again(). The accept loop goes on with the new registration. When the listening socket itself
   /// turns out unusable this is false, and the agent cannot serve any more.
@@ -48,14 +53,16 @@ class HttpServer {
 
   Awaitable<void> accept();
   Awaitable<void> accept_for_nobody();
-  void admit(Socket socket);
+  std::optional<Position> admit(Socket socket);
   bool make_room();
   Awaitable<void> serve(Position connection);
   Awaitable<void> serve_requests(Connection& connection);
 
   Acceptor acceptor_;
   const Router& router_;
-  HttpLimits limits_;
+  const HttpLimits given_limits_;
+  HttpLimits limits_;  ///< In force.
+  agent::AcceptLoop accept_loop_ = agent::AcceptLoop::kParallel;
   std::list<Connection> connections_;
   std::unique_ptr<Acceptor> stale_;  ///< Of register_listener_twice().
   std::list<Socket> unserved_;

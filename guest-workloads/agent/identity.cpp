@@ -70,6 +70,7 @@ Result<InitReport> IdentityService::apply(const InitRequest& request) {
   SNAP_TRY(store(request));
   environment_ = request.identity.environment;
   listener_ = request.listener;
+  policy_ = request.policy;
   report_ = report;
   return report;
 }

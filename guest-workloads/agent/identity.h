@@ -31,6 +31,7 @@ class IdentityService {
   const std::string& generation() const { return report_.generation; }
   /// What is to become of the listener in the guest's next lives.
   agent::ListenerAfterReset listener() const { return listener_; }
+  const agent::AgentPolicy& policy() const { return policy_; }
   /// What every exec and workload gets.
   const std::map<std::string, std::string>& environment() const { return environment_; }
 
@@ -43,6 +44,7 @@ class IdentityService {
   agent::InitReport report_;
   std::map<std::string, std::string> environment_;
   agent::ListenerAfterReset listener_ = agent::ListenerAfterReset::kHandshake;
+  agent::AgentPolicy policy_;
   std::function<Async<void>()> on_new_generation_;
 };
 

@@ -42,6 +42,7 @@ Result<void> serve_as_init() {
   const AgentConfig config{.listen = Endpoint::vsock_any(agent::kAgentPort),
                            .output = Endpoint::vsock_host(agent::kOutputPort),
                            .limits = {},
+                           .ports = {},
                            .in_guest = true};
   SNAP_ASSIGN(const auto agent, Agent::start(context, config));
   say(std::string("version ") + kAgentVersion + " serves on " + config.listen.name);

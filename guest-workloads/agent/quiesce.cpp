@@ -1,5 +1,7 @@
 #include "guest-workloads/agent/quiesce.h"
 
+#include <utility>
+
 #include "lib/agent/json_fields.h"
 
 namespace snaphammer::guest {
@@ -7,6 +9,7 @@ namespace {
 
 using agent::PrepareRequest;
 using agent::QuiesceGc;
+using agent::QuiescePorts;
 
 constexpr Duration kResumeLimit = std::chrono::seconds(10);
 
@@ -54,6 +57,11 @@ Awaitable<void> QuiesceService::answer_drop_page_cache(Exchange& exchange) {
 
 Async<void> QuiesceService::prepare(PrepareRequest request) {
   quiesced_ = true;  // From here on there may be something to undo.
+  undone_by_ = request.undone_by;
+  if (request.ports == QuiescePorts::kStop && ports_.running()) {
+    ports_stopped_ = true;
+    co_await ports_.stop();
+  }
   if (request.gc == QuiesceGc::kFirst) {
     CO_SNAP_TRY(co_await workloads_.ask_all("collect", "collected", request.timeout));
   }
@@ -65,8 +73,14 @@ Async<void> QuiesceService::prepare(PrepareRequest request) {
   co_return co_await workloads_.ask_all(command, "quiesced", request.timeout);
 }
 
+Async<void> QuiesceService::note_health_check() {
+  if (undone_by_ == agent::UndoneBy::kInit) return completed(Result<void>());
+  return undo();
+}
+
 Async<void> QuiesceService::undo() {
   if (!quiesced_) co_return Result<void>();
+  if (std::exchange(ports_stopped_, false)) co_await ports_.start();
   CO_SNAP_TRY(co_await workloads_.ask_all("resume", "resumed", kResumeLimit));
   quiesced_ = false;
   co_return Result<void>();

@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "guest-workloads/agent/agent.h"
+#include "guest-workloads/agent/ports/testing/ports_on_host.h"
 #include "guest-workloads/agent/testing/door_relay.h"
 #include "lib/agent/client.h"
 #include "lib/agent/output_listener.h"
@@ -34,6 +35,7 @@ class AgentOnHost : public testing::Test {
     config.state_directory = directory / "state";
     config.workloads = directory / "workloads";
     config.limits = limits;
+    config.ports = ports.options();
     agent = *Agent::start(context, config);
     relay.emplace(context, door(), (directory / "agent.sock").string());
     client.emplace(context.get_executor(), door());
@@ -90,6 +92,7 @@ class AgentOnHost : public testing::Test {
     std::filesystem::permissions(path, std::filesystem::perms::owner_all);
   }
 
+  PortsOnHost ports;
   std::filesystem::path directory;
   asio::io_context context;
   AgentConfig config;

@@ -1,0 +1,86 @@
+#include "guest-workloads/agent/ports/port_service.h"
+
+#include <utility>
+
+namespace snaphammer::guest {
+
+PortService::PortService(const asio::any_io_executor& executor, Reaper& reaper, PortsOptions options)
+    : executor_(executor), reaper_(reaper), options_(std::move(options)), turn_over_(executor) {}
+
+void PortService::add_routes(Router& router) {
+  router.add("GET", "/ports", [this](Exchange& exchange) { return answer_report(exchange); });
+  router.add("POST", "/ports/start", [this](Exchange& exchange) { return answer(exchange, start()); });
+  router.add("POST", "/ports/stop", [this](Exchange& exchange) { return answer(exchange, stop()); });
+  router.add("POST", "/ports/restart", [this](Exchange& exchange) { return answer(exchange, restart()); });
+}
+
+Awaitable<void> PortService::answer(Exchange& exchange, Awaitable<void> operation) {
+  co_await std::move(operation);
+  const nlohmann::json nothing = nlohmann::json::object();
+  co_await exchange.respond(200, nothing);
+}
+
+Awaitable<void> PortService::answer_report(Exchange& exchange) {
+  const nlohmann::json body = report().to_json();
+  co_await exchange.respond(200, body);
+}
+
+PortService::Turn::~Turn() {
+  if (service_ == nullptr) return;
+  ++service_->serving_;
+  service_->turn_over_.notify();
+}
+
+Awaitable<PortService::Turn> PortService::turn() {
+  const std::uint64_t ticket = tickets_++;
+  while (serving_ != ticket) static_cast<void>(co_await turn_over_.wait());
+  co_return Turn(*this);
+}
+
+void PortService::set_care(agent::Forwarders care) {
+  care_ = care;
+  if (cycle_ != nullptr) cycle_->set_care(care);
+}
+
+void PortService::begin_cycle() {
+  if (!closed_) cycle_ = Forwarding::begin(executor_, reaper_, options_, care_);
+}
+
+Awaitable<void> PortService::end_cycle() {
+  const std::shared_ptr<Forwarding> cycle = std::exchange(cycle_, nullptr);
+  if (cycle != nullptr) co_await cycle->end();
+}
+
+Awaitable<void> PortService::start() {
+  const Turn mine = co_await turn();
+  if (cycle_ != nullptr) {
+    cycle_->scan();
+  } else {
+    begin_cycle();
+  }
+}
+
+Awaitable<void> PortService::stop() {
+  const Turn mine = co_await turn();
+  co_await end_cycle();
+}
+
+Awaitable<void> PortService::restart() {
+  const Turn mine = co_await turn();
+  co_await end_cycle();
+  begin_cycle();
+}
+
+agent::PortsReport PortService::report() const {
+  agent::PortsReport report;
+  report.running = cycle_ != nullptr;
+  if (cycle_ != nullptr) report.ports = cycle_->ports();
+  return report;
+}
+
+void PortService::close() {
+  closed_ = true;
+  if (cycle_ != nullptr) cycle_->cancel();
+}
+
+}  // namespace snaphammer::guest
