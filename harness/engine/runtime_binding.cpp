@@ -55,12 +55,18 @@ const scenario::Registration<scenario::SettingSupport> kSupported[] = {
     scenario::Registration<scenario::SettingSupport>{{"runtime.restore.budgets", "", {}}},
     scenario::Registration<scenario::SettingSupport>{{"runtime.restore.listener", "", {}}},
     scenario::Registration<scenario::SettingSupport>{{"runtime.pause.drop_page_cache", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"runtime.pause.balloon", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"runtime.restore.warm_vmms", "", {}}},
     scenario::Registration<scenario::SettingSupport>{{"runtime.pause.refuse_operations", "", {}}},
     scenario::Registration<scenario::SettingSupport>{{"runtime.pause.force_close", "", {}}},
     scenario::Registration<scenario::SettingSupport>{{"runtime.pause.drain_grace", "", {}}},
     scenario::Registration<scenario::SettingSupport>{{"runtime.quiesce.enabled", "", {}}},
     scenario::Registration<scenario::SettingSupport>{{"runtime.quiesce.gc", "", {}}},
     scenario::Registration<scenario::SettingSupport>{{"runtime.quiesce.single_thread", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"runtime.quiesce.ports", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"runtime.agent.http_limits", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"runtime.agent.accept", "", {}}},
+    scenario::Registration<scenario::SettingSupport>{{"runtime.agent.forwarders", "", {}}},
     scenario::Registration<scenario::SettingSupport>{{"runtime.snapshot.zero_blocks", "", {}}},
     scenario::Registration<scenario::SettingSupport>{{"runtime.snapshot.checksums", "", {}}},
     scenario::Registration<scenario::SettingSupport>{{"runtime.snapshot.sync", "", {}}},
@@ -121,21 +127,28 @@ Result<sandbox::SandboxConfig> sandbox_config(const scenario::RuntimeKnobs& knob
   config.uffd.read_retries = knobs.uffd.read_retries;
   config.on_pause_abort = knobs.pause.restore_service_on_abort ? sandbox::OnAbort::kUndo : sandbox::OnAbort::kAbandon;
   config.budget_ready = knobs.restore.budget_ready;
+  config.warm_vmms = knobs.restore.warm_vmms;
   config.budget_init = knobs.restore.budget_init;
   config.reseed = knobs.restore.reseed;
   config.budgets = knobs.restore.budgets;
   config.listener = knobs.restore.listener;
+  config.agent.http_limits = knobs.agent.http_limits ? agent::ClientLimits::kOn : agent::ClientLimits::kOff;
+  config.agent.accept = knobs.agent.accept;
+  config.agent.forwarders = knobs.agent.forwarders;
   config.output = knobs.restore.output;
   config.set_clock = knobs.restore.set_clock;
   config.drop_page_cache = knobs.pause.drop_page_cache;
   config.refuse_operations = knobs.pause.refuse_operations;
   config.force_close = knobs.pause.force_close;
   config.drain_grace = knobs.pause.drain_grace;
+  config.balloon.inflate = !std::holds_alternative<scenario::BalloonOff>(knobs.pause.balloon);
+  if (const auto* size = std::get_if<ByteCount>(&knobs.pause.balloon)) config.balloon.size = *size;
   config.quiesce.reset();
   if (knobs.quiesce.enabled) {
     config.quiesce.emplace();
     config.quiesce->gc = knobs.quiesce.gc;
     config.quiesce->single_thread = knobs.quiesce.single_thread;
+    config.quiesce->ports = knobs.quiesce.ports;
     config.quiesce->undone_by = knobs.quiesce.undone_by;
   }
   return config;

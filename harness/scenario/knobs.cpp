@@ -39,6 +39,15 @@ void describe(Choices<QuiescePorts>& words) {
   words.add(QuiescePorts::kStop, "stop", "port forwarders are stopped, and awaited");
   words.add(QuiescePorts::kKeep, "keep", "port forwarders run through the snapshot");
 }
+void describe(Choices<AcceptLoop>& words) {
+  words.add(AcceptLoop::kParallel, "parallel", "each connection is served by itself");
+  words.add(AcceptLoop::kSerial, "serial", "each connection is served to its end before the next one is taken");
+}
+void describe(Choices<Forwarders>& words) {
+  words.add(Forwarders::kSupervised, "supervised", "one that dies is started again; a stop returns when all are gone");
+  words.add(Forwarders::kAbandoned, "abandoned",
+            "a stop forgets them while they run on, so the next start finds their addresses in use; the dead stay dead");
+}
 void describe(Choices<ListenerAfterRestore>& words) {
   words.add(ListenerAfterRestore::kHandshake, "handshake",
             "the listener is registered anew after the transport reset, and that is confirmed");
@@ -123,11 +132,17 @@ void describe(Fields<RestoreKnobs>& fields) {
   fields.add("budgets", &RestoreKnobs::budgets, "Whether ready and init share one time budget.");
   fields.add("budget_ready", &RestoreKnobs::budget_ready, "How long the agent may take to be ready.")
       .between(1ms, kLongest);
+  fields
+      .add("warm_vmms", &RestoreKnobs::warm_vmms,
+           "VMM processes that are started ahead, when a guest has become healthy, for the next restores.")
+      .between(0, 8);
   fields.add("budget_init", &RestoreKnobs::budget_init, "How long init may take.").between(1ms, kLongest);
 }
 void describe(Fields<AgentKnobs>& fields) {
   fields.add("http_limits", &AgentKnobs::http_limits,
              "Whether the agent's HTTP server has header, idle and request time limits.");
+  fields.add("accept", &AgentKnobs::accept, "How the agent's HTTP server takes connections.");
+  fields.add("forwarders", &AgentKnobs::forwarders, "How the agent keeps the forwarders of the guest's TCP ports.");
 }
 void describe(Fields<SnapshotKnobs>& fields) {
   fields.add("zero_blocks", &SnapshotKnobs::zero_blocks, "How a diff stores a block that became zero.");

@@ -25,13 +25,14 @@ using uffd::OnEagain;
 using uffd::OnRemove;
 using uffd::Prefetch;
 
+using agent::AcceptLoop;
+using agent::Forwarders;
 using agent::QuiesceGc;
+using agent::QuiescePorts;
 using ListenerAfterRestore = agent::ListenerAfterReset;
 using RestoreBudgets = sandbox::Budgets;
 using agent::OutputTaken;
 using agent::UndoneBy;
-
-enum class QuiescePorts { kStop, kKeep };
 
 struct BuiltinHandler {};
 /// An external Firecracker handler; `{socket}` and `{memory}` in its words are replaced.
@@ -81,10 +82,13 @@ struct RestoreKnobs {
   RestoreBudgets budgets = RestoreBudgets::kSeparate;
   Duration budget_ready = std::chrono::seconds(30);
   Duration budget_init = std::chrono::seconds(30);
+  unsigned warm_vmms = 0;
 };
 
 struct AgentKnobs {
   bool http_limits = true;
+  AcceptLoop accept = AcceptLoop::kParallel;
+  Forwarders forwarders = Forwarders::kSupervised;
 };
 
 struct SnapshotKnobs {

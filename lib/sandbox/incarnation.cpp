@@ -30,9 +30,14 @@ Result<void> Incarnation::start_handler(const MakeHandler& make) {
 }
 
 Async<void> Incarnation::start_vmm(vmm::VmConfig config, vmm::VmPlacement placement) {
-  CO_SNAP_ASSIGN(vm_, co_await backend_.start(std::move(config), std::move(placement)));
-  tasks_.spawn(watch_vmm());
+  CO_SNAP_ASSIGN(std::unique_ptr<vmm::Vm> vm, co_await backend_.start(std::move(config), std::move(placement)));
+  take_vmm(std::move(vm));
   co_return Result<void>();
+}
+
+void Incarnation::take_vmm(std::unique_ptr<vmm::Vm> vm) {
+  vm_ = std::move(vm);
+  tasks_.spawn(watch_vmm());
 }
 
 Awaitable<void> Incarnation::watch_vmm() {

@@ -49,6 +49,8 @@ class Incarnation {
   /// Listens for the hand-off of the VMM that is started next.
   Result<void> start_handler(const MakeHandler& make);
   Async<void> start_vmm(vmm::VmConfig config, vmm::VmPlacement placement);
+  /// Takes over one that was started ahead.
+  void take_vmm(std::unique_ptr<vmm::Vm> vm);
   /// Returns when the handler has been given the VMM's memory.
   Async<void> wait_handed_off();
   /// Opens the hybrid vsock door at `path` and listens for the agent's output.

@@ -99,6 +99,7 @@ Async<PauseReport> Sandbox::snapshot(const snapshot::SnapshotStore& store, Snaps
     co_return std::move(outcome.result).error();
   }
   if (!options.resume && !was_paused) report.downtime = SteadyClock::now() - frozen_at;
+  if (!was_paused) prepared_ = !options.resume;
   state_ = was_paused || !options.resume ? State::kPaused : State::kRunning;
   co_return report;
 }

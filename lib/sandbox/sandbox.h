@@ -33,6 +33,7 @@
 #include "lib/sandbox/reports.h"
 #include "lib/sandbox/sandbox_config.h"
 #include "lib/sandbox/sequence.h"
+#include "lib/sandbox/warm_vmms.h"
 #include "lib/sandbox/state.h"
 #include "lib/snapshot/store.h"
 #include "lib/uffd/policy.h"
@@ -107,7 +108,8 @@ class Sandbox {
   Awaitable<void> abandon();
   void begin_incarnation();
   Awaitable<void> end_incarnation();
-  Async<void> start_handler(snapshot::Snapshot from);
+  /// With a `listener` for a VMM that was started ahead.
+  Async<void> start_handler(snapshot::Snapshot from, std::optional<uffd::HandoffListener> listener);
   Async<void> start_vmm(bool hand_off);
   Result<void> open_door();
   void start_bring_up(Duration budget_ready);
@@ -116,6 +118,8 @@ class Sandbox {
   Async<void> drain();
   Async<void> prepare_guest();
   Async<void> unquiesce_guest();
+  /// Undoes what a snapshot after which the guest stood still had taken from it.
+  Async<void> give_back();
   Async<void> settle_memory();
   Async<void> write_memory(snapshot::SnapshotWriter& writer, std::string parent);
   snapshot::MemoryImage memory_image();
@@ -142,6 +146,8 @@ class Sandbox {
   proxy::InFlight in_flight_;  ///< Operations on the guest and proxied connections.
   proxy::Proxy proxy_;
   std::map<std::uint32_t, proxy::ListenAddress> proxied_;  ///< By guest port.
+  WarmVmms warm_vmms_;
+  bool prepared_ = false;  ///< For a snapshot after which it stood still.
   std::optional<snapshot::Snapshot> restored_from_;
   RestoreReport restore_report_;  ///< Of the restore under way; complete when bring_up_ is done.
   TimePoint restore_requested_;

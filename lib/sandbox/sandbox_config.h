@@ -39,6 +39,7 @@ struct SandboxConfig {
   Duration budget_init = std::chrono::seconds(30);   ///< For init, after that.
   Budgets budgets = Budgets::kSeparate;
   agent::OutputTaken output = agent::OutputTaken::kLatest;
+  unsigned warm_vmms = 0;  ///< VMM processes that are started ahead for the next restores.
   bool set_clock = true;  ///< Set the guest's wall clock at init.
   agent::ListenerAfterReset listener = agent::ListenerAfterReset::kHandshake;
   agent::AgentPolicy agent;  ///< From each init on.
@@ -58,6 +59,10 @@ struct SandboxPaths {
   std::filesystem::path sockets;  ///< Short and private.
   std::filesystem::path logs;     ///< For console.log, vmm.log and output.jsonl.
 
+  /// Of a VMM that is started from nothing.
+  vmm::VmPlacement placement() const {
+    return {.directory = sockets, .console_log = console_log(), .vmm_log = vmm_log(), .memory_handoff = {}};
+  }
   std::filesystem::path console_log() const { return logs / "console.log"; }
   std::filesystem::path vmm_log() const { return logs / "vmm.log"; }
   std::filesystem::path output_log() const { return logs / "output.jsonl"; }

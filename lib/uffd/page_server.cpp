@@ -66,7 +66,7 @@ class PageServer::Impl {
   void prefetch(Serving& serving);
   void emit(ServerEvent::Kind kind, std::optional<Error> error = {});
 
-  const PageServerOptions options_;
+  PageServerOptions options_;
   Counters counters_;
   Trace trace_;
   WorkingSet working_set_;
@@ -82,7 +82,10 @@ class PageServer::Impl {
 
 Result<void> PageServer::Impl::start() {
   SNAP_TRY(stop_.open());
-  SNAP_ASSIGN(listener_, HandoffListener::listen(options_.socket));
+  listener_ = std::move(options_.listener);
+  if (!listener_) {
+    SNAP_ASSIGN(listener_, HandoffListener::listen(options_.socket));
+  }
   try {
     control_ = std::thread([this] { run(); });
   } catch (const std::system_error& error) {

@@ -22,6 +22,7 @@
 #include "lib/uffd/fault_queue.h"
 #include "lib/uffd/page_source.h"
 #include "lib/uffd/page_tracker.h"
+#include "lib/uffd/handoff_listener.h"
 #include "lib/uffd/policy.h"
 #include "lib/uffd/stats.h"
 #include "lib/uffd/trace.h"
@@ -45,7 +46,9 @@ struct ServerEvent {
 struct PageServerOptions {
   Policy policy = {};
   /// The Unix socket to listen on; a stale one is replaced, and it is removed once a VMM has connected.
-  std::filesystem::path socket;
+  std::filesystem::path socket = {};
+  /// Instead of that: one that listens already, for a VMM that was started ahead.
+  std::optional<HandoffListener> listener = {};
   std::shared_ptr<const PageSource> source;
   /// For Prefetch::kWorkingSet: what working_set() of an earlier restore returned.
   std::vector<Extent> working_set = {};
