@@ -1,0 +1,94 @@
+// What a pause and a restore do about operations and connections in flight, on real guests.
+#include <gmock/gmock.h>
+
+#include "harness/e2e/real_campaign.h"
+
+namespace snaphammer::e2e {
+namespace {
+
+using testing::HasSubstr;
+
+class InFlight : public RealCampaign {
+ protected:
+  /// A guest that echoes on vsock port 5000 and, for the proxy, on the one that stands for its TCP port 8080.
+  static constexpr char kEchoing[] =
+      "steps:\n  - boot: {}\n"
+      "  - exec: {command: [sh, -c, \"for port in 5000 73616; do\n"
+      "          socat VSOCK-LISTEN:$port,fork EXEC:cat </dev/null >/dev/null 2>&1 & done\"]}\n";
+  static constexpr char kRestore[] = "  - restore: {from: s1}\n  - await_healthy: {within: 30s}\n";
+
+  double phase_ms(const std::string& name) const {
+    return only_run().at("pauses").at(0).at("phases_ms").at(name).get<double>();
+  }
+};
+
+TEST_F(InFlight, APauseWithNothingInFlightDoesNotWait) {
+  EXPECT_EQ(run({write_scenario("idle", "steps:\n  - boot: {}\n  - snapshot: {id: s1}\n")}), 0) << out();
+  EXPECT_LT(phase_ms("drain-connections"), 1000) << "its grace is 5 s";
+}
+
+TEST_F(InFlight, AnExecThatOutlastsTheGraceIsEndedAndItsCallerIsTold) {
+  EXPECT_EQ(run({write_scenario(
+                "interrupted",
+                "runtime: {pause: {drain_grace: 200ms}}\nsteps:\n  - boot: {}\n"
+                "  - parallel: [[{exec: {command: [sleep, 20]}}],\n"
+                "               [{run_for: 500ms}, {snapshot: {id: s1}}, {exec: {command: [\"true\"]}}]]\n")}),
+            4);
+  EXPECT_THAT(only_run().at("message").get<std::string>(), HasSubstr("interrupted by the pause"));
+  EXPECT_LT(phase_ms("force-close"), 1000);
+}
+
+TEST_F(InFlight, AnExecThatEndsWithinTheGraceIsWaitedFor) {
+  EXPECT_EQ(run({write_scenario("drained",
+                                "steps:\n  - boot: {}\n"
+                                "  - parallel: [[{exec: {command: [sleep, 2]}}],\n"
+                                "               [{run_for: 500ms}, {snapshot: {id: s1}}]]\n")}),
+            0)
+      << out();
+  EXPECT_GT(phase_ms("drain-connections"), 500);
+}
+
+TEST_F(InFlight, ConnectionsThatAPauseDoesNotCloseLiveThroughIt) {
+  EXPECT_EQ(run({write_scenario("live", "runtime: {pause: {drain_grace: 100ms, force_close: false}}\n" +
+                                            std::string(kEchoing) +
+                                            "  - connect: {as: direct, via: vsock, port: 5000}\n"
+                                            "  - connect: {as: proxied, via: proxy, port: 8080, count: 3}\n"
+                                            "  - snapshot: {id: s1}\n  - check: all\n")}),
+            0)
+      << out();
+}
+
+TEST_F(InFlight, OneThatMustDieAndIsLeftOpenIsFound) {
+  EXPECT_EQ(run({write_scenario("left-open", "runtime: {pause: {drain_grace: 100ms, force_close: false}}\n" +
+                                                 std::string(kEchoing) +
+                                                 "  - connect: {as: c1, via: proxy, port: 8080, must: die}\n"
+                                                 "  - snapshot: {id: s1}\n  - check: all\n")}),
+            1);
+  EXPECT_EQ(finding("hang").at("message"),
+            "1 of the connections c1 are still open: their clients wait for a guest that will never answer after "
+            "snapshot s1");
+}
+
+TEST_F(InFlight, ConnectionsEndWithTheirGuestAndTheNextOneIsAtTheSameAddress) {
+  EXPECT_EQ(run({write_scenario("restored", "runtime: {pause: {drain_grace: 100ms}}\n" + std::string(kEchoing) +
+                                                "  - snapshot: {id: s1}\n"
+                                                "  - connect: {as: direct, via: vsock, port: 5000, must: die}\n"
+                                                "  - connect: {as: proxied, via: proxy, port: 8080, must: die}\n" +
+                                                kRestore + "  - check: all\n" +
+                                                "  - connect: {as: again, via: proxy, port: 8080}\n  - check: all\n")}),
+            0)
+      << out();
+}
+
+TEST_F(InFlight, OneThatMustLiveAndEndsWithItsGuestIsLost) {
+  EXPECT_EQ(run({write_scenario("lost", std::string(kEchoing) +
+                                            "  - snapshot: {id: s1}\n"
+                                            "  - connect: {as: c1, via: vsock, port: 5000, count: 2}\n" +
+                                            kRestore + "  - check: all\n")}),
+            1);
+  EXPECT_EQ(finding("connection-lost").at("message"),
+            "2 of the connections c1 ended although they must live after restore s1");
+}
+
+}  // namespace
+}  // namespace snaphammer::e2e
