@@ -55,6 +55,7 @@ TEST_F(Output, LinesAreNumberedWithoutGaps) {
   listen_for_output();
   ASSERT_TRUE(run(client->start_workload({.workload = "talker", .as = "t", .args = {}})));
   ASSERT_TRUE(works_until([&] { return lines.size() >= 4; }));
+  EXPECT_EQ(run(client->health()).value().output_next_seq, lines.size() + 1);
   for (std::size_t i = 0; i < lines.size(); ++i) {
     EXPECT_EQ(lines[i].seq, i + 1);
     EXPECT_EQ(lines[i].lost_before, 0U);

@@ -87,6 +87,13 @@ TEST_F(Quiesce, IsUndoneByTheFirstInitOfANewGenerationAndByNothingElse) {
   EXPECT_EQ(commands().back(), "resume");
 }
 
+TEST_F(Quiesce, TakenForTheFirstAfterARestoreAHealthCheckUndoesIt) {
+  start("a");
+  ASSERT_TRUE(run(client->prepare(PrepareRequest{.undone_by = agent::UndoneBy::kHealthCheck})));
+  EXPECT_FALSE(quiesced());
+  EXPECT_EQ(commands().back(), "resume");
+}
+
 TEST_F(Quiesce, AWorkloadThatDoesNotAnswerIsNamed) {
   start("deaf", "echo '{\"type\":\"ready\"}'\nwhile read -r command; do [ \"$command\" = stop ] && exit; done\n");
   auto prepared = run(client->prepare(PrepareRequest{.timeout = 50ms}));

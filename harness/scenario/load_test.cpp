@@ -207,7 +207,7 @@ TEST(Expect, ImpossibleEntriesAreErrors) {
 TEST(Limits, MeasuresAndBoundsAreChecked) {
   EXPECT_EQ(errors_after_head(kSteps + "limits: {restore_to_healty: {p50: 1s}}"),
             "5:10: unknown measure 'restore_to_healty'; did you mean 'restore_to_healthy'? known: downtime, pause, "
-            "restore_to_healthy\n");
+            "restore_slowdown, restore_to_healthy\n");
   EXPECT_THAT(errors_after_head(kSteps + "limits: {downtime: {p51: 1s}}"),
               HasSubstr("5:21: unknown key 'p51' in limits.downtime; did you mean 'p50'?"));
   EXPECT_EQ(errors_after_head(kSteps + "limits: {downtime: {}}"),

@@ -18,8 +18,8 @@ vsock::ConnectionInfo connection(vsock::Initiator initiator, std::uint32_t guest
 TEST(OutputPort, IsKeptWithTheSnapshot) {
   json metadata = {{"kernel", "6.1"}};
   note_output_port(metadata,
-                   {connection(vsock::Initiator::kHost, 1024, 1025), connection(vsock::Initiator::kGuest, 70, 1025),
-                    connection(vsock::Initiator::kGuest, 71, 1025), connection(vsock::Initiator::kGuest, 72, 9)});
+                   {connection(vsock::Initiator::kGuest, 70, 1025), connection(vsock::Initiator::kGuest, 71, 1025),
+                    connection(vsock::Initiator::kGuest, 72, 9), connection(vsock::Initiator::kHost, 1024, 1025)});
   EXPECT_EQ(noted_output_port(metadata), 71u) << "the latest of those that the guest opened to the output port";
   EXPECT_EQ(metadata["kernel"], "6.1");
 }
