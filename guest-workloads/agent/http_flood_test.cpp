@@ -35,7 +35,8 @@ class HttpFlood : public AgentOnHost {
  protected:
   HttpFlood() : AgentOnHost(short_limits()) {}
   ~HttpFlood() override {
-    for (BadClient& client : clients) client.socket.close();
+    for (BadClient& bad : clients) bad.socket.close();
+    EXPECT_TRUE(works_until([&] { return tasks.idle(); }));
   }
 
   void flood(std::size_t count) {
@@ -46,24 +47,24 @@ class HttpFlood : public AgentOnHost {
     }
   }
   // Of each three: one says nothing, one stops within its header, and one never stops, a byte at a time.
-  static Awaitable<void> misbehave(BadClient& client, std::size_t number) {
+  static Awaitable<void> misbehave(BadClient& bad, std::size_t number) {
     const std::string beginning = "GET /health HTTP/1.1\r\nX-Slow: ";
-    if (number % 3 != 0) co_await asio::async_write(client.socket, asio::buffer(beginning), as_result);
+    if (number % 3 != 0) co_await asio::async_write(bad.socket, asio::buffer(beginning), as_result);
     if (number % 3 == 2) {
       for (bool gone = false; !gone;) {
         static_cast<void>(co_await wait_for(20ms));
-        auto [error, n] = co_await asio::async_write(client.socket, asio::buffer("x", 1), as_result);
+        auto [error, n] = co_await asio::async_write(bad.socket, asio::buffer("x", 1), as_result);
         gone = static_cast<bool>(error);
       }
     } else {
       char byte = 0;
-      co_await client.socket.async_read_some(asio::buffer(&byte, 1), as_result);
+      co_await bad.socket.async_read_some(asio::buffer(&byte, 1), as_result);
     }
-    client.closed = true;
+    bad.closed = true;
   }
   std::size_t closed() const {
     return static_cast<std::size_t>(
-        std::count_if(clients.begin(), clients.end(), [](const BadClient& client) { return client.closed; }));
+        std::count_if(clients.begin(), clients.end(), [](const BadClient& bad) { return bad.closed; }));
   }
   std::size_t connections() { return run(client->metrics()).value().connections; }
   void use(agent::AgentPolicy policy) {

@@ -110,6 +110,11 @@ Async<void> RunContext::boot(bool fresh) {
   if (!health) co_return fail("unhealthy", health.error());
   result_.guest_kernel = health->kernel;
   std::tie(result_.accel, result_.accel_reason) = sandbox_.incarnation()->vm().accel();
+  co_return co_await tell_oracles_healthy();
+}
+
+Async<void> RunContext::tell_oracles_healthy() {
+  for (const auto& oracle : oracles_) CO_SNAP_TRY(co_await oracle->became_healthy(*this));
   co_return Result<void>();
 }
 
@@ -185,7 +190,8 @@ Async<void> RunContext::await_healthy(Duration within) {
   report.to_healthy_ms = snaphammer::to_ms(healthy->to_healthy);
   report.phases_ms = to_ms(healthy->phases);
   restored_->phases = std::move(healthy->phases);
-  co_return record_working_set();
+  CO_SNAP_TRY(record_working_set());
+  co_return co_await tell_oracles_healthy();
 }
 
 // Where everything is prefetched the guest hardly asks for anything, and there is no order to record.

@@ -102,6 +102,7 @@ class RunContext final : private sandbox::PhaseObserver {
  private:
   Async<void> run_step(const scenario::Step& step);
   Async<void> at(std::string point) override { return faults_.reached(std::move(point)); }
+  Async<void> tell_oracles_healthy();
   /// The present guest is about to end: if it was restored, records what its page server did.
   void end_restore();
   Result<void> record_working_set();

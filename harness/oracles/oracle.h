@@ -24,6 +24,8 @@ class Oracle {
   /// Looks now, whatever state the guest is in, and reports what is new since its last look. An error says that it
   /// could not look: the run is then inconclusive.
   virtual Async<void> check(engine::RunContext& run) = 0;
+  /// The guest was booted or restored and has become healthy: before the next step. An error as above.
+  virtual Async<void> became_healthy(engine::RunContext&) { return completed(Result<void>()); }
 };
 
 using MakeOracle = std::unique_ptr<Oracle> (*)();
