@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "harness/engine/clones.h"
+#include "harness/engine/exec_turns.h"
 #include "harness/engine/finding_log.h"
 #include "harness/engine/guest_sources.h"
 #include "harness/engine/held_connections.h"
@@ -40,6 +41,8 @@ class RunContext final : private sandbox::PhaseObserver {
   sandbox::Sandbox& sandbox() { return sandbox_; }
   faults::FaultSet& faults() { return faults_; }
   GuestSources& guest_sources() { return guest_sources_; }
+  /// What exec_stress steps have measured.
+  std::vector<ExecTurns>& exec_turns() { return exec_turns_; }
   HeldConnections& connections() { return connections_; }
 
   /// Carries out steps one after another, each under its deadline and its on_error.
@@ -123,6 +126,7 @@ class RunContext final : private sandbox::PhaseObserver {
   HeldConnections connections_;
   Clones clones_;
   std::vector<Draw> draws_;
+  std::vector<ExecTurns> exec_turns_;
   std::optional<snapshot::SnapshotStore> store_;
   std::map<std::string, std::string> snapshots_;  ///< Name in the scenario -> id in the store.
   std::string origin_;                            ///< The id of what was last taken or restored: the parent of a diff.
