@@ -9,7 +9,7 @@ namespace {
 constexpr char kName[] = "proxy.flood";
 
 struct Flood {
-  unsigned port = 0;
+  unsigned port = 8080;
   unsigned rate = 20;
   Duration hold = std::chrono::seconds(1);
   unsigned most = 200;
@@ -19,7 +19,6 @@ void describe(Fields<Flood>& fields) {
       .add("port", &Flood::port,
            "The TCP port in the guest. Each client says one line there; what listens has to answer something, which "
            "tells that the connection has reached the guest.")
-      .required()
       .between(1, 65535);
   fields.add("rate", &Flood::rate, "New connections per second.").between(1, 1000);
   fields
