@@ -26,7 +26,6 @@ Forwarding::Forwarding(const asio::any_io_executor& executor, Reaper& reaper, co
 std::shared_ptr<Forwarding> Forwarding::begin(const asio::any_io_executor& executor, Reaper& reaper,
                                               const PortsOptions& options, Forwarders care) {
   std::shared_ptr<Forwarding> cycle(new Forwarding(executor, reaper, options, care));
-  cycle->scan();
   asio::co_spawn(executor, cycle->scan_again_and_again(), [](const std::exception_ptr& failure) {
     if (failure) std::rethrow_exception(failure);
   });
@@ -35,8 +34,9 @@ std::shared_ptr<Forwarding> Forwarding::begin(const asio::any_io_executor& execu
 
 Awaitable<void> Forwarding::scan_again_and_again() {
   const auto self = shared_from_this();
-  while (!ending_) {
-    timer_.expires_after(options_.scan_interval);
+  // The first one as soon as whoever began the cycle has gone on: an init is not to wait for it.
+  for (Duration pause{}; !ending_; pause = options_.scan_interval) {
+    timer_.expires_after(pause);
     static_cast<void>(co_await timer_.async_wait(as_result));
     if (!ending_) scan();
   }

@@ -1,6 +1,6 @@
 // One cycle of port forwarding, from a start to the stop that follows: its timer, its scans and its forwarders.
 //
-//   auto cycle = Forwarding::begin(executor, reaper, options, Forwarders::kSupervised);   // has scanned once
+//   auto cycle = Forwarding::begin(executor, reaper, options, Forwarders::kSupervised);   // scans as soon as its caller has gone on
 //   ...
 //   co_await cycle->end();                                   // nothing of it is left
 //

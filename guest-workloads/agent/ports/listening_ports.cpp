@@ -1,5 +1,6 @@
 #include "guest-workloads/agent/ports/listening_ports.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -7,7 +8,6 @@
 #include <map>
 #include <optional>
 #include <span>
-#include <sstream>
 #include <string_view>
 
 #include <arpa/inet.h>
@@ -92,15 +92,26 @@ struct Found {
   Candidate candidate;
 };
 
+// Cuts `text` after the first `separator` and returns what stood before it.
+std::string_view take_until(std::string_view& text, char separator) {
+  const std::string_view taken = text.substr(0, text.find(separator));
+  text.remove_prefix(std::min(text.size(), taken.size() + 1));
+  return taken;
+}
+
+std::string_view take_word(std::string_view& line) {
+  line.remove_prefix(std::min(line.size(), line.find_first_not_of(' ')));
+  return take_until(line, ' ');
+}
+
 // "   0: 0100007F:1F90 00000000:0000 0A ...": number, local address, remote address, state.
-std::optional<Found> parse_line(const std::string& line) {
-  std::istringstream words(line);
-  std::string number, local, remote, state;
-  if (!(words >> number >> local >> remote >> state) || state != kListening) return std::nullopt;
-  const std::size_t colon = local.find(':');
-  if (colon == std::string::npos) return std::nullopt;
-  const std::string_view address = std::string_view(local).substr(0, colon);
-  const auto port = parse_hex<std::uint16_t>(std::string_view(local).substr(colon + 1));
+std::optional<Found> parse_line(std::string_view line) {
+  take_word(line);
+  std::string_view local = take_word(line);
+  take_word(line);
+  if (take_word(line) != kListening) return std::nullopt;
+  const std::string_view address = take_until(local, ':');
+  const auto port = parse_hex<std::uint16_t>(local);
   if (!port || *port == 0) return std::nullopt;
   if (in_addr v4{}; parse_address(address, {&v4.s_addr, 1})) return Found{*port, candidate4(v4, *port)};
   if (in6_addr v6{}; parse_address(address, v6.s6_addr32)) return Found{*port, candidate6(v6, *port)};
@@ -113,9 +124,8 @@ Result<std::vector<ListeningPort>> listening_ports(const std::filesystem::path& 
   std::map<std::uint16_t, Candidate> best;
   for (const char* table : {"tcp", "tcp6"}) {
     SNAP_ASSIGN(const std::string text, read_table(proc_net / table));
-    std::istringstream lines(text);
-    for (std::string line; std::getline(lines, line);) {
-      const std::optional<Found> found = parse_line(line);
+    for (std::string_view lines = text; !lines.empty();) {
+      const std::optional<Found> found = parse_line(take_until(lines, '\n'));
       if (!found) continue;  // The heading, a connection, or nonsense.
       const auto [known, is_new] = best.try_emplace(found->port, found->candidate);
       if (!is_new && found->candidate.rank < known->second.rank) known->second = found->candidate;

@@ -25,7 +25,7 @@ class PortService {
   /// How forwarders are kept from now on.
   void set_care(agent::Forwarders care);
 
-  /// Looks for ports once before it returns. Nothing else happens when they are looked after already.
+  /// Ports are looked for at once, but not before the caller has gone on; now, when they are looked after already.
   Awaitable<void> start();
   /// Returns when no forwarder is left.
   Awaitable<void> stop();
