@@ -75,9 +75,10 @@ runtime:
          read_retries: 0, handler: {command: ["handler", "{socket}", "{memory}"]}}
   pause: {refuse_operations: false, force_close: off, drain_grace: 0s, drop_page_cache: no, balloon: 128MiB,
           restore_service_on_abort: false}
-  quiesce: {enabled: false, gc: first, single_thread: false, ports: keep}
-  restore: {listener: double-rebind, reseed: off, budgets: shared, budget_ready: 1s, budget_init: 2s}
-  agent: {http_limits: off}
+  quiesce: {enabled: false, gc: first, single_thread: false, ports: keep, undone_by: health-check}
+  restore: {listener: double-rebind, reseed: off, budgets: shared, budget_ready: 1s, budget_init: 2s, output: first,
+            set_clock: false, warm_vmms: 2}
+  agent: {http_limits: off, accept: serial, forwarders: abandoned}
   snapshot: {zero_blocks: unchanged, checksums: false, sync: false}
 steps:
   - boot: {fresh: true}
