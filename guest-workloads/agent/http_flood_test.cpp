@@ -122,7 +122,7 @@ TEST_F(HttpFlood, AParallelServerServesTheOthersMeanwhile) {
   flood(3);
   const TimePoint start = SteadyClock::now();
   ASSERT_TRUE(run(client->health()));
-  EXPECT_LT(SteadyClock::now() - start, 400ms);
+  EXPECT_LT(SteadyClock::now() - start, 1200ms);
 }
 
 }  // namespace

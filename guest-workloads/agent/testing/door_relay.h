@@ -68,7 +68,7 @@ class DoorRelay {
     const Local::endpoint agent(agent_);
     auto [refused] = co_await pair->guest.async_connect(agent, as_result);
     if (error || refused) {
-      pair->close();
+      end(pair);
       co_return;
     }
     const std::string ok = "OK 1073741824\n";
@@ -77,7 +77,12 @@ class DoorRelay {
     asio::co_spawn(acceptor_.get_executor(), pump(pair, pair->guest, pair->host), asio::detached);
   }
 
-  static Awaitable<void> pump(std::shared_ptr<Pair> pair, Local::socket& from, Local::socket& to) {
+  void end(const std::shared_ptr<Pair>& pair) {
+    pair->close();
+    pairs_.remove(pair);
+  }
+
+  Awaitable<void> pump(std::shared_ptr<Pair> pair, Local::socket& from, Local::socket& to) {
     std::array<char, 16384> bytes;
     while (true) {
       auto [read_error, n] = co_await from.async_read_some(asio::buffer(bytes), as_result);
@@ -85,7 +90,7 @@ class DoorRelay {
       auto [write_error, written] = co_await asio::async_write(to, asio::buffer(bytes, n), as_result);
       if (write_error) break;
     }
-    pair->close();
+    end(pair);
   }
 
   Local::acceptor acceptor_;
