@@ -18,6 +18,7 @@ class Output final : public Oracle {
     auto health = co_await with_deadline(kAnswerLimit, "health", run.sandbox().health());
     // A guest that does not answer is what other oracles and the steps are for.
     if (!health || run.sandbox().state() != sandbox::State::kRunning) co_return Result<void>();
+    if (health->generation == told_) co_return Result<void>();
     sandbox::Incarnation& guest = *run.sandbox().incarnation();
     auto arrived = co_await with_deadline(
         kArrivalLimit, "the guest's output",
@@ -30,10 +31,10 @@ class Output final : public Oracle {
         {"host",
          {{"epoch", output.latest().epoch}, {"next_seq", output.next_seq()}, {"connected", output.connected()}}}};
     if (output.violation()) {
-      report(run, output.violation()->describe(), evidence);
+      report(run, health->generation, output.violation()->describe(), evidence);
     } else if (!arrived) {
       report(
-          run,
+          run, health->generation,
           fmt::format("the guest is healthy and its output does not come: it says that it has sent {} lines, the "
                       "latest on connection {}; the host {} connection {} and has {}",
                       health->output_next_seq - 1, health->output_epoch, output.connected() ? "listens to" : "has lost",
@@ -41,7 +42,7 @@ class Output final : public Oracle {
           evidence);
     } else if (output.gap()) {
       evidence["missing"] = {{"after_seq", output.gap()->after_seq}, {"lines", output.gap()->lines}};
-      report(run,
+      report(run, health->generation,
              fmt::format("{} lines of the guest's output are missing after line {}, though its connection lived",
                          output.gap()->lines, output.gap()->after_seq),
              evidence);
@@ -50,10 +51,13 @@ class Output final : public Oracle {
   }
 
  private:
-  static void report(engine::RunContext& run, std::string message, nlohmann::json evidence) {
+  void report(engine::RunContext& run, const std::string& generation, std::string message, nlohmann::json evidence) {
+    told_ = generation;
     run.report(
         {.id = "connection-lost", .oracle = "output", .message = std::move(message), .evidence = std::move(evidence)});
   }
+
+  std::string told_;  ///< The generation of the guest of which something was said last.
 };
 
 const OracleRegistration<Output> kRegistration{
