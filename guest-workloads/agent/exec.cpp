@@ -2,6 +2,7 @@
 
 #include "guest-workloads/agent/exec_run.h"
 #include "guest-workloads/agent/process.h"
+#include "lib/agent/exec_protocol.h"
 #include "lib/agent/json_fields.h"
 
 namespace snaphammer::guest {

@@ -16,6 +16,7 @@
 #include "guest-workloads/agent/identity.h"
 #include "guest-workloads/agent/reaper.h"
 #include "guest-workloads/agent/router.h"
+#include "lib/agent/exec_protocol.h"
 #include "lib/agent/protocol.h"
 
 namespace snaphammer::guest {

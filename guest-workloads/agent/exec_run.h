@@ -14,6 +14,7 @@
 #include "guest-workloads/agent/exchange.h"
 #include "guest-workloads/agent/process.h"
 #include "guest-workloads/agent/reaper.h"
+#include "lib/agent/exec_protocol.h"
 #include "lib/agent/protocol.h"
 #include "lib/base/task_group.h"
 

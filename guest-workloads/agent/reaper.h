@@ -16,6 +16,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <sys/types.h>
 
+#include "lib/agent/exec_protocol.h"
 #include "lib/agent/protocol.h"
 #include "lib/base/notice.h"
 

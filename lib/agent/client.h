@@ -24,6 +24,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 
+#include "lib/agent/exec_protocol.h"
 #include "lib/agent/metrics_protocol.h"
 #include "lib/agent/ports_protocol.h"
 #include "lib/agent/protocol.h"

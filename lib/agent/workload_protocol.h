@@ -14,6 +14,7 @@
 // blocks on its output, so a workload must be able to wait there. `stop`, or the end of its input, ends it.
 #pragma once
 
+#include "lib/agent/exec_protocol.h"
 #include "lib/agent/protocol.h"
 
 namespace snaphammer::agent {

@@ -12,16 +12,20 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr ByteCount kFloor = 64_MiB;
-constexpr ByteCount kWorthIt = 16_MiB;
+constexpr ByteCount kWorthIt = 64_MiB;
 constexpr Duration kBetweenLooks = 5ms;
 /// A driver that cannot get a page tries again after 200 ms (drivers/virtio/virtio_balloon.c).
-constexpr Duration kNoMoreAfter = 500ms;
+constexpr Duration kGivesNoMore = 500ms;
+/// Nothing but a guest without CPU keeps it from taking memory back.
+constexpr Duration kTakesNoMore = 5s;
 
-Async<void> await_shrunk(vmm::Vm& vm, ByteCount target) {
+/// Sets the target, and returns when the guest has come to it, or has not moved for `patience`.
+Async<void> move_to(vmm::Vm& vm, ByteCount target, Duration patience) {
+  CO_SNAP_TRY(co_await vm.set_balloon_target(target));
   asio::steady_timer pause(co_await asio::this_coro::executor);
   CO_SNAP_ASSIGN(ByteCount size, co_await vm.balloon_actual());
   TimePoint changed = SteadyClock::now();
-  while (size > target && SteadyClock::now() - changed < kNoMoreAfter) {
+  while (size != target && SteadyClock::now() - changed < patience) {
     pause.expires_after(kBetweenLooks);
     co_await pause.async_wait(as_result);
     CO_SNAP_ASSIGN(const ByteCount now, co_await vm.balloon_actual());
@@ -48,9 +52,7 @@ Async<void> inflate(Incarnation& guest, PauseBalloon balloon) {
     taken = std::min(spare_memory(metrics, whole, held), whole);
   }
   if (taken == 0) co_return Result<void>();
-  const ByteCount target = whole - taken;
-  CO_SNAP_TRY(co_await guest.vm().set_balloon_target(target));
-  co_return co_await await_shrunk(guest.vm(), target);
+  co_return co_await move_to(guest.vm(), whole - taken, kGivesNoMore);
 }
 
 }  // namespace
@@ -68,7 +70,7 @@ Async<void> inflate_balloon(Incarnation& guest, PauseBalloon balloon) {
 }
 
 Async<void> deflate_balloon(Incarnation& guest) {
-  return guest.unless_failed(guest.vm().set_balloon_target(guest.vm().ram().size));
+  return guest.unless_failed(move_to(guest.vm(), guest.vm().ram().size, kTakesNoMore));
 }
 
 }  // namespace snaphammer::sandbox

@@ -1,5 +1,5 @@
 // The balloon around a pause: the guest gives up what it can spare before it is frozen, so that a snapshot holds less and a
-// restore loads less, and is offered all of it again afterwards.
+// restore loads less, and gets all of it back before its workloads go on: they may need it at once.
 //
 //   CO_SNAP_TRY(co_await inflate_balloon(incarnation, {}));
 //   ... freeze, store, thaw ...
@@ -25,7 +25,7 @@ ByteCount spare_memory(const agent::Metrics& metrics, ByteCount whole, ByteCount
 /// Returns when the guest has given up as much as it should, or gives up no more.
 Async<void> inflate_balloon(Incarnation& guest, PauseBalloon balloon);
 
-/// Offers the guest all of its memory; returns at once, it takes it back while it goes on.
+/// Gives the guest all of its memory back; returns when it has taken it, or takes no more.
 Async<void> deflate_balloon(Incarnation& guest);
 
 }  // namespace snaphammer::sandbox

@@ -14,10 +14,10 @@ agent::Metrics available(ByteCount bytes) {
 }
 
 TEST(SpareMemory, IsWhatTheHostHoldsAndTheGuestDoesNotUse) {
-  EXPECT_EQ(spare_memory(available(156_MiB), kWhole, 140_MiB), 40_MiB);
+  EXPECT_EQ(spare_memory(available(156_MiB), kWhole, 180_MiB), 80_MiB);
 }
 
-TEST(SpareMemory, LeavesTheFloor) { EXPECT_EQ(spare_memory(available(100_MiB), kWhole, kWhole), 36_MiB); }
+TEST(SpareMemory, LeavesTheFloor) { EXPECT_EQ(spare_memory(available(150_MiB), kWhole, kWhole), 86_MiB); }
 
 TEST(SpareMemory, IsNothingWhenTheGuestHasLessThanTheFloor) {
   EXPECT_EQ(spare_memory(available(60_MiB), kWhole, kWhole), 0u);
@@ -29,8 +29,8 @@ TEST(SpareMemory, IsNothingWhenTheHostHoldsNoMoreThanTheGuestUses) {
 }
 
 TEST(SpareMemory, IsNothingWhenItIsTooLittleToPay) {
-  EXPECT_EQ(spare_memory(available(156_MiB), kWhole, 115_MiB), 0u);
-  EXPECT_EQ(spare_memory(available(156_MiB), kWhole, 116_MiB), 16_MiB);
+  EXPECT_EQ(spare_memory(available(156_MiB), kWhole, 163_MiB), 0u);
+  EXPECT_EQ(spare_memory(available(156_MiB), kWhole, 164_MiB), 64_MiB);
 }
 
 TEST(SpareMemory, BearsNumbersThatCannotBe) {

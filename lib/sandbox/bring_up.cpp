@@ -15,6 +15,7 @@ namespace {
 using namespace phases;  // NOLINT: names of this folder
 
 constexpr Duration kHealthDeadline = std::chrono::seconds(10);
+constexpr Duration kDeflateDeadline = std::chrono::seconds(30);
 constexpr Duration kFirstExecDeadline = std::chrono::seconds(20);
 /// From a transport reset that broke a call to the agent's new output connection.
 constexpr Duration kReconnectLimit = std::chrono::seconds(2);
@@ -39,9 +40,10 @@ Awaitable<void> BringUp::run() {
   started_ = SteadyClock::now();
   Sequence sequence("bring up", observer_);
   sequence.add(kReady, options_.budget_ready, [this] { return incarnation_.unless_failed(ready()); });
+  // Before init, after which workloads go on and may need all of it.
+  if (options_.deflate) sequence.add(kDeflate, kDeflateDeadline, [this] { return deflate_balloon(incarnation_); });
   sequence.add(kInit, options_.budgets == Budgets::kShared ? options_.budget_ready : options_.budget_init,
                [this] { return incarnation_.unless_failed(init_within_budget()); });
-  if (options_.deflate) sequence.add(kDeflate, kHealthDeadline, [this] { return deflate_balloon(incarnation_); });
   sequence.add(kHealth, kHealthDeadline, [this] { return incarnation_.unless_failed(health()); });
   sequence.add(kFirstExec, kFirstExecDeadline, [this] { return incarnation_.unless_failed(first_exec()); });
   outcome_ = co_await sequence.run(OnAbort::kAbandon);
@@ -57,8 +59,8 @@ Async<void> BringUp::wait() {
 }
 
 Async<void> BringUp::ready() {
-  auto ready = co_await with_deadline(options_.budget_ready / 3, "the transport reset",
-                                      incarnation_.output().wait_ready(0));
+  auto ready =
+      co_await with_deadline(options_.budget_ready / 3, "the transport reset", incarnation_.output().wait_ready(0));
   if (!ready && ready.error().kind() == ErrorKind::kTimeout) {
     incarnation_.replace_transport_reset();
     ready = co_await incarnation_.output().wait_ready(0);

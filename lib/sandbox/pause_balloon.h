@@ -9,7 +9,7 @@ namespace snaphammer::sandbox {
 
 struct PauseBalloon {
   bool inflate = true;
-  std::optional<ByteCount> size = {};  ///< Nothing: what the guest can spare.
+  std::optional<ByteCount> size = {};  ///< Nothing: what a quiesced guest can spare.
 };
 
 }  // namespace snaphammer::sandbox

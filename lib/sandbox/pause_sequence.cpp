@@ -54,7 +54,8 @@ Async<PauseReport> Sandbox::snapshot(const snapshot::SnapshotStore& store, Snaps
       sequence.add(kDropPageCache, kPrepareDeadline,
                    [this] { return incarnation_->unless_failed(incarnation_->client().drop_page_cache()); });
     }
-    if (config_.balloon.inflate)
+    // By itself only in a guest whose workloads stand still: others might need the memory in the next moment.
+    if (config_.balloon.inflate && (config_.quiesce || config_.balloon.size))
       sequence.add(
           kInflate, kPrepareDeadline, [this] { return inflate_balloon(*incarnation_, config_.balloon); }, deflate);
     sequence.add(
@@ -77,7 +78,7 @@ Async<PauseReport> Sandbox::snapshot(const snapshot::SnapshotStore& store, Snaps
   // vCPUs run again while the disk is being waited for: what was copied cannot change any more.
   if (!was_paused && options.resume) {
     sequence.add(kThaw, kMonitorDeadline, thaw);
-    if (config_.balloon.inflate) sequence.add(kGiveBack, kMonitorDeadline, deflate);
+    if (config_.balloon.inflate) sequence.add(kGiveBack, kPrepareDeadline, deflate);
     if (config_.quiesce) sequence.add(kUnquiesce, kPrepareDeadline, unquiesce);
   }
   const auto publish = [&writer] { return writer.publish(); };

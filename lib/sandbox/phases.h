@@ -36,8 +36,9 @@ inline constexpr PhaseId kLoad{"restore", "load", "device and vCPU state are loa
 inline constexpr PhaseId kResume{"restore", "resume", "vCPUs run"};
 
 inline constexpr PhaseId kReady{"restore", "ready", "the agent has confirmed its listener and connected its output"};
+inline constexpr PhaseId kDeflate{"restore", "deflate-balloon",
+                                  "the guest has got back the memory that the pause took"};
 inline constexpr PhaseId kInit{"restore", "init", "the agent has got the time, entropy and its identity"};
-inline constexpr PhaseId kDeflate{"restore", "deflate-balloon", "the guest is offered the memory that the pause took"};
 inline constexpr PhaseId kHealth{"restore", "health", "the agent has answered a health check"};
 inline constexpr PhaseId kFirstExec{"restore", "first-exec", "a command has run in the guest"};
 
@@ -54,7 +55,7 @@ inline constexpr PhaseId kSettle{"pause", "settle-memory", "page faults and REMO
 inline constexpr PhaseId kSaveState{"pause", "save-state", "device and vCPU state are written"};
 inline constexpr PhaseId kStoreMemory{"pause", "store-memory", "guest memory is written"};
 inline constexpr PhaseId kThaw{"pause", "thaw", "vCPUs run again"};
-inline constexpr PhaseId kGiveBack{"pause", "deflate-balloon", "the guest is offered that memory again"};
+inline constexpr PhaseId kGiveBack{"pause", "deflate-balloon", "the guest has got that memory back"};
 inline constexpr PhaseId kUnquiesce{"pause", "unquiesce", "the guest goes on with its work"};
 inline constexpr PhaseId kPublish{"pause", "publish", "the snapshot is on disk and gets its name"};
 
@@ -72,8 +73,8 @@ inline constexpr std::array kPhases = {
     phases::kLoad,
     phases::kResume,
     phases::kReady,
-    phases::kInit,
     phases::kDeflate,
+    phases::kInit,
     phases::kHealth,
     phases::kFirstExec,
     phases::kRefuseOperations,
