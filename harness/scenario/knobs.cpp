@@ -45,8 +45,9 @@ void describe(Choices<AcceptLoop>& words) {
 }
 void describe(Choices<Forwarders>& words) {
   words.add(Forwarders::kSupervised, "supervised", "one that dies is started again; a stop returns when all are gone");
-  words.add(Forwarders::kAbandoned, "abandoned",
-            "a stop forgets them while they run on, so the next start finds their addresses in use; the dead stay dead");
+  words.add(
+      Forwarders::kAbandoned, "abandoned",
+      "a stop forgets them while they run on, so the next start finds their addresses in use; the dead stay dead");
 }
 void describe(Choices<ListenerAfterRestore>& words) {
   words.add(ListenerAfterRestore::kHandshake, "handshake",
@@ -87,7 +88,8 @@ void describe(Union<UffdHandler>& shapes) {
   shapes.map<ExternalHandler>("command");
 }
 void describe(Union<BalloonAtPause>& shapes) {
-  shapes.word<BalloonAuto>("auto", "the guest keeps what it uses, and some room");
+  shapes.word<BalloonAuto>(
+      "auto", "what a quiesced guest can spare, if that is worth the time; the guest gets it back before it goes on");
   shapes.word<BalloonOff>("off", "the balloon is not inflated");
   shapes.value<ByteCount, SizeCodec>();
 }
@@ -132,11 +134,11 @@ void describe(Fields<RestoreKnobs>& fields) {
   fields.add("budgets", &RestoreKnobs::budgets, "Whether ready and init share one time budget.");
   fields.add("budget_ready", &RestoreKnobs::budget_ready, "How long the agent may take to be ready.")
       .between(1ms, kLongest);
+  fields.add("budget_init", &RestoreKnobs::budget_init, "How long init may take.").between(1ms, kLongest);
   fields
       .add("warm_vmms", &RestoreKnobs::warm_vmms,
            "VMM processes that are started ahead, when a guest has become healthy, for the next restores.")
       .between(0, 8);
-  fields.add("budget_init", &RestoreKnobs::budget_init, "How long init may take.").between(1ms, kLongest);
 }
 void describe(Fields<AgentKnobs>& fields) {
   fields.add("http_limits", &AgentKnobs::http_limits,
