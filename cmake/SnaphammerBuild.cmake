@@ -1,7 +1,8 @@
 # How everything in this tree is compiled, and the verbs that the folders' CMakeLists.txt use:
 #
 #   snaphammer_library(NAME sources... DEPENDS targets...)      a static library of lib/ or harness/
-#   snaphammer_test(NAME sources... DEPENDS targets... LABELS l)  a GoogleTest program, run by ctest
+#   snaphammer_test(NAME sources... DEPENDS targets... LABELS l)  a GoogleTest program, run by ctest; with SHARDS n in n
+#                                                               parts, NAME_1 to NAME_n, side by side
 #   snaphammer_benchmark(NAME sources... DEPENDS targets...)    a Google Benchmark program, run by ci/bench
 #   snaphammer_fuzzer(NAME sources... DEPENDS targets... CORPUS dir)  a libFuzzer program (Clang only)
 #
@@ -81,7 +82,7 @@ function(snaphammer_library name)
 endfunction()
 
 function(snaphammer_test name)
-  cmake_parse_arguments(arg "" "TIMEOUT" "DEPENDS;LABELS" ${ARGN})
+  cmake_parse_arguments(arg "" "TIMEOUT;SHARDS" "DEPENDS;LABELS" ${ARGN})
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
@@ -92,15 +93,25 @@ function(snaphammer_test name)
   target_link_libraries(${name} PRIVATE snaphammer_test_main ${arg_DEPENDS})
   target_compile_options(${name} PRIVATE -O0)  # Tests wait more than they compute; building them is what takes time.
   target_precompile_headers(${name} REUSE_FROM snaphammer_test_main)
-  add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
+  if(arg_SHARDS)
+    foreach(shard RANGE 1 ${arg_SHARDS})
+      math(EXPR index "${shard} - 1")
+      add_test(NAME ${name}_${shard} COMMAND ${name})
+      set_tests_properties(${name}_${shard} PROPERTIES
+        TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}"
+        ENVIRONMENT "GTEST_TOTAL_SHARDS=${arg_SHARDS};GTEST_SHARD_INDEX=${index}")
+    endforeach()
+  else()
+    add_test(NAME ${name} COMMAND ${name})
+    set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
+  endif()
   if("threaded" IN_LIST arg_LABELS)
     add_dependencies(threaded-tests ${name})
   endif()
   if(NOT "vm" IN_LIST arg_LABELS AND NOT "process" IN_LIST arg_LABELS)
     add_dependencies(sanitized-tests ${name})
   endif()
-  if("vm" IN_LIST arg_LABELS)
+  if("vm" IN_LIST arg_LABELS AND NOT arg_SHARDS)
     set_tests_properties(${name} PROPERTIES RUN_SERIAL TRUE)
   endif()
 endfunction()
