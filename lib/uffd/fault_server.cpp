@@ -127,6 +127,7 @@ void FaultServer::serve_what_is_at_hand(Hand& hand) {
 void FaultServer::serve_what_was_set_aside(Hand& hand) {
   while (const std::optional<Fault> fault = queue_.next_set_aside()) {
     serve(*fault, parts_.memory.page_at(fault->address), hand.reader);
+    serve_what_is_at_hand(hand);  // Faults that install() read on its way: nobody else hears of them.
   }
 }
 

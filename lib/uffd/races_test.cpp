@@ -350,5 +350,31 @@ TEST_P(RacesTest, RefusedCopyIsDoneInOneCallThatReadsTheEventsInItsWay) {
   EXPECT_EQ(this->page(kPage), bytes);
 }
 
+// Who pursues a refused copy reads the events in its way, and with them faults that nobody else hears of: whoever waits for
+// events is not woken by what was read already.
+TEST_P(RacesTest, FaultReadByAPursuitOfAnotherIsServedByThePursuer) {
+  constexpr std::size_t kLate = 7;
+  restore(on_demand());
+  Stall first_copy("uffd.in_copy", Stall::kFirst);
+  const auto touched = vmm_->touch(nth(kPage));
+  ASSERT_TRUE(first_copy.await_reached());
+  Stall second_copy("uffd.before_copy", Stall::kFirst);
+  Stall reader("uffd.before_read", Stall::kFirst);
+  const auto removed = vmm_->start_remove(nth(kOther), page_size());
+  ASSERT_TRUE(reader.await_reached());
+  first_copy.release();
+  ASSERT_TRUE(second_copy.await_reached()) << "the copy was refused, and whoever made it reads and tries again";
+  ASSERT_TRUE(becomes_ready(removed));
+
+  const auto removed_then = vmm_->start_remove(nth(kOther), page_size());
+  ASSERT_TRUE(vmm_->await_remove_raised());
+  const auto late = vmm_->touch(nth(kLate));
+  ASSERT_TRUE(eventually([&] { return server_->waiting_faults().value().unread > 0; }));
+  second_copy.release();
+  EXPECT_TRUE(becomes_ready(late)) << "the only one who reads events stands still";
+  EXPECT_EQ(touched.get(), pattern_page(kPage));
+  EXPECT_TRUE(becomes_ready(removed_then));
+}
+
 }  // namespace
 }  // namespace snaphammer::uffd
