@@ -6,6 +6,7 @@
 #include <string>
 
 #include "guest-workloads/workloads/base/arguments.h"
+#include "guest-workloads/workloads/base/generation.h"
 
 namespace snaphammer::ticker {
 
@@ -15,7 +16,7 @@ struct Options {
   std::chrono::milliseconds skew{2000};     ///< How far the wall clock may be from the hardware clock, and jump.
   std::chrono::milliseconds grace{10'000};  ///< How long a restore takes to set things right.
   std::string hardware_clock = "/sys/class/rtc/rtc0/since_epoch";
-  std::string identity = "/run/snaphammer/identity.json";
+  std::string identity = workload::kIdentityFile;
   std::uint64_t seed = 0;
 };
 
