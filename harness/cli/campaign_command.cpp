@@ -1,12 +1,14 @@
 #include "harness/cli/campaign_command.h"
 
 #include <algorithm>
+#include <map>
 #include <thread>
 
 #include <fmt/format.h>
 
 #include "harness/cli/display.h"
 #include "harness/cli/leftover_lines.h"
+#include "harness/engine/journal.h"
 #include "harness/engine/runtime_directory.h"
 #include "harness/report/reporter.h"
 #include "harness/report/summary_table.h"
@@ -58,7 +60,26 @@ void print_summary(std::ostream& out, std::size_t width, const engine::CampaignS
                      end.results.runs.size(), plural(end.planned, "run"), end.results.seconds, summary.as_expected,
                      summary.unexpected, summary.inconclusive, summary.error, summary.skipped);
   if (end.interrupted) out << "interrupted: the results are of what had finished\n";
+  if (end.results.runs.size() < end.planned) {
+    out << "to go on: snaphammer run --resume " << settings.directory.string() << "\n";
+  }
   out << "results: " << settings.directory.string() << "\n" << std::flush;
+}
+
+// Where the campaign is, and what it has done there already.
+struct Place {
+  std::string id;
+  fs::path directory;
+  std::map<std::size_t, report::RunResult> finished;
+};
+
+Result<Place> place_of(const CampaignOptions& options) {
+  if (!options.resume.empty()) {
+    SNAP_ASSIGN(engine::JournalContent content, engine::read_journal(options.resume));
+    return Place{content.head.campaign, options.resume, std::move(content.finished)};
+  }
+  const std::string id = engine::new_campaign_id();
+  return Place{id, options.out.empty() ? fs::path("snaphammer-out") / id : options.out, {}};
 }
 
 }  // namespace
@@ -90,17 +111,18 @@ Result<engine::CampaignEnd> conduct(Session& session, const CampaignOptions& opt
   SNAP_ASSIGN(const fs::path base, engine::runtime_base(session.environment));
   SNAP_TRY(remove_leftovers(base, session.err));
 
-  const std::string id = engine::new_campaign_id();
-  const engine::CampaignSettings settings{
-      .id = id,
-      .version = SNAPHAMMER_VERSION,
-      .directory = fs::absolute(options.out.empty() ? fs::path("snaphammer-out") / id : options.out).lexically_normal(),
-      .runtime_base = base,
-      .caches = engine::Caches::of(session.environment),
-      .installation = installation,
-      .parallel = runs_at_a_time(options.parallel),
-      .fail_fast = options.fail_fast,
-      .worker = {.command = {installation.program.string()}}};
+  SNAP_ASSIGN(const Place place, place_of(options));
+  const engine::CampaignSettings settings{.id = place.id,
+                                          .version = SNAPHAMMER_VERSION,
+                                          .directory = fs::absolute(place.directory).lexically_normal(),
+                                          .resume = !options.resume.empty(),
+                                          .planning = options.planning,
+                                          .runtime_base = base,
+                                          .caches = engine::Caches::of(session.environment),
+                                          .installation = installation,
+                                          .parallel = runs_at_a_time(options.parallel),
+                                          .fail_fast = options.fail_fast,
+                                          .worker = {.command = {installation.program.string()}}};
   SNAP_TRY(doctor::check_before_campaign(
       session.parts.look_at_host(installation, settings.caches, base, settings.directory), uses_default_image(plans)));
 
@@ -111,13 +133,20 @@ Result<engine::CampaignEnd> conduct(Session& session, const CampaignOptions& opt
                     .kind = options.quiet ? DisplayKind::kQuiet : (live ? DisplayKind::kLive : DisplayKind::kLines),
                     .color = live && session.wants_color(),
                     .width = session.terminal_width,
-                    .total = plans.size()});
+                    .total = plans.size(),
+                    .done = place.finished.size()});
   if (!options.quiet) {
-    out << fmt::format("campaign {}: {}, {} at a time\n", id, plural(plans.size(), "run"), settings.parallel)
+    const std::string done =
+        place.finished.empty() ? "" : fmt::format(" ({} of them done before)", place.finished.size());
+    out << fmt::format("campaign {}: {}{}, {} at a time\n", place.id, plural(plans.size(), "run"), done,
+                       settings.parallel)
         << std::flush;
   }
   Audience audience(*display, reporters);
-  for (const auto& reporter : reporters) reporter->campaign_began(plans.size());
+  for (const auto& reporter : reporters) {
+    reporter->campaign_began(plans.size());
+    for (const auto& [number, result] : place.finished) reporter->run_ended(result);
+  }
   SNAP_ASSIGN(engine::CampaignEnd end, engine::run_campaign(std::move(plans), settings, audience));
   if (!options.quiet) print_summary(out, session.terminal_width, settings, end);
   for (const auto& reporter : reporters) {

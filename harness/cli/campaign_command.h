@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 #include "harness/cli/command.h"
 #include "harness/engine/campaign.h"
 #include "harness/scenario/plan.h"
@@ -20,6 +22,8 @@ struct CampaignOptions {
   std::string reports;        ///< As for report::make_reporters().
   bool quiet = false;
   bool no_color = false;
+  std::filesystem::path resume;  ///< The directory of a campaign to continue; empty: a new one.
+  nlohmann::json planning = {};  ///< For the journal of a new one.
 
   void declare(CLI::App& app);
 };

@@ -1,9 +1,7 @@
 // The program from outside: real processes, exit codes, what is printed where, and what is left.
 
-#include <charconv>
 #include <fstream>
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -11,12 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "harness/engine/environment.h"
-#include "harness/engine/process_list.h"
-#include "harness/engine/testing/scripted_run.h"
-#include "harness/engine/testing/temporary_directory.h"
-#include "lib/base/child_process.h"
-#include "lib/base/testing/run_async.h"
+#include "harness/cli/testing/program_fixture.h"
 
 namespace snaphammer::cli {
 namespace {
@@ -30,104 +23,7 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::StartsWith;
 
-std::string content_of(const fs::path& file) {
-  std::ifstream stream(file);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
-
-UniqueFd create(const fs::path& file) {
-  return UniqueFd(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-}
-
-// An installation of its own, with directories of its own, in which everything is there.
-class CliTest : public testing::Test {
- protected:
-  CliTest() {
-    for (const char* const name : {"run", "cache", "image", "bin"}) fs::create_directory(directory_ / name);
-    write("image/vmlinuz", "kernel");
-    write("image/initramfs", "files");
-    write("interposer.so", "library");
-    write("bin/qemu-system-x86_64", "#!/bin/sh\necho QEMU emulator version 7.2.22\n");
-    ::chmod((directory_ / "bin/qemu-system-x86_64").c_str(), 0755);
-    environment_ = {{"XDG_RUNTIME_DIR", directory_ / "run"},
-                    {"XDG_CACHE_HOME", directory_ / "cache"},
-                    {"SNAPHAMMER_IMAGE", directory_ / "image"},
-                    {"SNAPHAMMER_INTERPOSER", directory_ / "interposer.so"},
-                    {"PATH", (directory_ / "bin").string() + ":/usr/bin:/bin"},
-                    {"HOME", directory_.path()}};
-  }
-
-  fs::path write(const std::string& name, const std::string& text) {
-    std::ofstream(directory_ / name) << text;
-    return directory_ / name;
-  }
-  std::string scenario(const std::string& name, const std::vector<std::string>& acts,
-                       const std::string& more = "seed: 1\n") {
-    return write(name + ".yaml", engine::scripted_scenario(name, acts, more));
-  }
-
-  ChildProcess start(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), SCRIPTED_SNAPHAMMER);
-    const UniqueFd out = create(directory_ / "stdout");
-    const UniqueFd err = create(directory_ / "stderr");
-    return ChildProcess::spawn(
-               {.argv = std::move(arguments), .environment = environment_, .output = out.get(), .error = err.get()})
-        .value();
-  }
-  int wait_for_exit(ChildProcess& program) {
-    const ExitStatus status = run_async(with_deadline(60s, "snaphammer", program.wait())).value();
-    EXPECT_TRUE(status.code) << status.describe() << "\n" << err();
-    return status.code.value_or(-1);
-  }
-  int snaphammer(std::vector<std::string> arguments) {
-    ChildProcess program = start(std::move(arguments));
-    return wait_for_exit(program);
-  }
-  int run(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), "run");
-    arguments.insert(arguments.end(), {"--out", directory_ / "out"});
-    return snaphammer(std::move(arguments));
-  }
-  std::string out() { return content_of(directory_ / "stdout"); }
-  std::string err() { return content_of(directory_ / "stderr"); }
-  nlohmann::json results() { return nlohmann::json::parse(content_of(directory_ / "out/results.json")); }
-
-  // Starts a campaign and returns when its run has announced itself; `worker` is then the worker's process.
-  ChildProcess start_and_await_announcement(const std::string& file, pid_t& worker) {
-    const fs::path fifo = directory_ / "fifo";
-    EXPECT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
-    environment_["SCRIPTED_FIFO"] = fifo;
-    ChildProcess program = start({"run", file, "--out", directory_ / "out"});
-    std::string line;
-    std::ifstream stream(fifo);
-    std::getline(stream, line);
-    std::from_chars(line.data(), line.data() + line.size(), worker);
-    EXPECT_GT(worker, 0);
-    return program;
-  }
-
-  // The processes that belong to any campaign of this test.
-  std::vector<engine::Process> processes() {
-    return engine::processes_where([&](const engine::Process& process) {
-      return process.has("XDG_RUNTIME_DIR", (directory_ / "run").native()) && !process.command.starts_with("[");
-    });
-  }
-  std::vector<std::string> runtime_directories() {
-    std::vector<std::string> names;
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(directory_ / "run/snaphammer", error)) {
-      if (entry.is_directory()) names.push_back(entry.path().filename());
-    }
-    return names;
-  }
-  void expect_nothing_left() {
-    EXPECT_THAT(processes(), IsEmpty());
-    EXPECT_THAT(runtime_directories(), IsEmpty());
-  }
-
-  engine::TemporaryDirectory directory_;
-  std::map<std::string, std::string> environment_;
-};
+class CliTest : public ProgramFixture {};
 
 // ---- exit codes of `run`, one for each class
 
@@ -325,6 +221,54 @@ TEST_F(CliTest, ResultsAreNotOverwritten) {
   EXPECT_EQ(run({scenario("a", {"pass"})}), 0);
   EXPECT_EQ(run({scenario("a", {"pass"})}), 2);
   EXPECT_THAT(err(), HasSubstr("--out"));
+}
+
+// ---- resume
+
+TEST_F(CliTest, AnInterruptedCampaignGoesOnWhereItStopped) {
+  scenario("a-done", {"note", "pass"});
+  scenario("b-waits", {"note", "announce", "pass"});
+  scenario("c-later", {"note", "fail"}, "seed: 1\nexpect:\n  - verdict: fail\n");
+  environment_["SCRIPTED_NOTES"] = directory_ / "notes";
+  pid_t worker = 0;
+  ChildProcess program = start_and_await_announcement(directory_.path(), worker);
+  program.kill();
+  EXPECT_EQ(snaphammer({"report", directory_ / "out"}), 0) << err();
+  EXPECT_THAT(out(), AllOf(HasSubstr("a-done"), Not(HasSubstr("b-waits"))));
+
+  fs::remove(directory_ / "fifo");  // As a plain file it holds nobody up.
+  EXPECT_EQ(snaphammer({"run", "--resume", directory_ / "out"}), 0) << err();
+  EXPECT_THAT(out(), AllOf(HasSubstr("3 runs (1 of them done before)"), HasSubstr("[2/3] pass"),
+                           HasSubstr("3 of 3 runs"), Not(HasSubstr("to go on"))));
+  EXPECT_EQ(content_of(directory_ / "notes"), "a-done.s1\nb-waits.s1\nb-waits.s1\nc-later.s1\n");
+  EXPECT_EQ(results().at("summary").at("as_expected"), 3);
+  expect_nothing_left();
+}
+
+TEST_F(CliTest, AFinishedCampaignIsResumedToTheSameEnd) {
+  EXPECT_EQ(run({scenario("bad", {"fail"}), "--repeat", "2"}), 1);
+  const nlohmann::json before = results();
+  EXPECT_EQ(snaphammer({"run", "--resume", directory_ / "out"}), 1);
+  EXPECT_THAT(out(), HasSubstr("2 of 2 runs"));
+  EXPECT_EQ(results().at("runs"), before.at("runs"));
+}
+
+TEST_F(CliTest, ACampaignWhoseScenariosChangedIsNotResumed) {
+  EXPECT_EQ(run({scenario("a", {"pass"}), scenario("b", {"pass"})}), 0) << err();
+  scenario("b", {"fail"});
+  EXPECT_EQ(snaphammer({"run", "--resume", directory_ / "out"}), 2);
+  EXPECT_THAT(err(), AllOf(HasSubstr("b.yaml has changed"), Not(HasSubstr("a.yaml has")), HasSubstr("to do: put")));
+  EXPECT_EQ(snaphammer({"run", "--resume", directory_ / "no-such"}), 2);
+  EXPECT_THAT(err(), HasSubstr("journal.sqlite: no such file"));
+  EXPECT_EQ(snaphammer({"run", "--resume", directory_ / "out", "--seed", "3"}), 2);
+}
+
+TEST_F(CliTest, TheScenariosOfAResumedCampaignMayHaveMoved) {
+  EXPECT_EQ(run({scenario("a", {"pass"})}), 0) << err();
+  fs::create_directory(directory_ / "moved");
+  fs::rename(directory_ / "a.yaml", directory_ / "moved/a.yaml");
+  EXPECT_EQ(snaphammer({"run", "--resume", directory_ / "out"}), 2);
+  EXPECT_EQ(snaphammer({"run", "--resume", directory_ / "out", directory_ / "moved"}), 0) << err();
 }
 
 // ---- replay and report

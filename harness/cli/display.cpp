@@ -22,7 +22,7 @@ std::string kinds_of_findings(const report::RunResult& run) {
 
 class Lines : public engine::CampaignListener {
  public:
-  explicit Lines(const DisplayOptions& options) : options_(options), painter_(options.color) {}
+  explicit Lines(const DisplayOptions& options) : options_(options), painter_(options.color), ended_(options.done) {}
 
   void run_began(unsigned, const scenario::RunPlan&) override {}
   void run_phase(unsigned, std::string_view) override {}
@@ -55,7 +55,7 @@ class Lines : public engine::CampaignListener {
 
   DisplayOptions options_;
   Painter painter_;
-  std::size_t ended_ = 0;
+  std::size_t ended_;
 };
 
 class Live : public Lines {

@@ -22,7 +22,8 @@ struct DisplayOptions {
   DisplayKind kind = DisplayKind::kLines;
   bool color = false;
   std::size_t width = 100;  ///< Live lines are cut to it.
-  std::size_t total = 0;    ///< Runs to come.
+  std::size_t total = 0;    ///< Runs of the campaign.
+  std::size_t done = 0;     ///< Of them, before a resume.
 };
 
 /// All calls on one thread; `out` outlives it.

@@ -2,6 +2,7 @@
 
 #include "harness/cli/command.h"
 #include "harness/engine/atomic_file.h"
+#include "harness/engine/journal.h"
 #include "harness/report/reporter.h"
 #include "harness/report/summary_table.h"
 
@@ -18,7 +19,7 @@ class ReportCommand : public Command {
       formats += (formats.empty() ? "" : ", ") + std::string(format.name);
     }
     app.description("Render reports again from a stored campaign");
-    app.add_option("DIR", directory_, "The campaign's directory, which has results.json")->required();
+    app.add_option("DIR", directory_, "The campaign's directory; the campaign may still be running")->required();
     app.add_option("--report", reports_,
                    "FORMAT=FILE,... with FORMAT of " + formats +
                        "; - is standard output. "
@@ -30,25 +31,32 @@ class ReportCommand : public Command {
   }
 
   Result<int> run(Session& session) override {
+    SNAP_ASSIGN(const report::CampaignResult campaign, stored_campaign());
+    if (reports_.empty()) {
+      session.out << report::summary_table(campaign.runs, session.terminal_width);
+      return kAllAsExpected;
+    }
+    SNAP_ASSIGN(const auto reporters, report::make_reporters(reports_));
+    for (const auto& reporter : reporters) SNAP_TRY(reporter->campaign_ended(campaign));
+    return kAllAsExpected;
+  }
+
+ private:
+  // From the journal, which a campaign that was killed has too; from results.json alone where just that was kept.
+  Result<report::CampaignResult> stored_campaign() const {
     const std::filesystem::path file = directory_ / "results.json";
-    if (!std::filesystem::exists(file)) {
-      return Error(ErrorKind::kInvalid, file.string() + ": no such file").advise("DIR is what `run` called results");
+    if (engine::has_journal(directory_) || !std::filesystem::exists(file)) {
+      SNAP_ASSIGN(const engine::JournalContent content, engine::read_journal(directory_));
+      return content.results();
     }
     SNAP_ASSIGN(const std::string text, engine::read_file(file));
     const auto json = nlohmann::ordered_json::parse(text, nullptr, /*allow_exceptions=*/false);
     if (json.is_discarded()) return Error(ErrorKind::kInvalid, file.string() + ": not JSON");
     Result<report::CampaignResult> campaign = report::campaign_result_from_json(json);
     if (!campaign) return campaign.error().in(file.string());
-    if (reports_.empty()) {
-      session.out << report::summary_table(campaign->runs, session.terminal_width);
-      return kAllAsExpected;
-    }
-    SNAP_ASSIGN(const auto reporters, report::make_reporters(reports_));
-    for (const auto& reporter : reporters) SNAP_TRY(reporter->campaign_ended(*campaign));
-    return kAllAsExpected;
+    return campaign;
   }
 
- private:
   std::filesystem::path directory_;
   std::string reports_;
 };

@@ -1,7 +1,7 @@
 #include "harness/cli/campaign_command.h"
 #include "harness/cli/command.h"
-#include "harness/cli/scenario_input.h"
-#include "harness/engine/selection.h"
+#include "harness/cli/planning.h"
+#include "harness/engine/journal.h"
 
 namespace snaphammer::cli {
 namespace {
@@ -12,59 +12,68 @@ class RunCommand : public Command {
 
   void declare(CLI::App& app) override {
     app.description("Run scenarios: every combination of their matrices, with fresh or given seeds");
-    app.add_option("PATH", paths_, "Scenario files, or directories to search for *.yaml")->required();
-    app.add_option("--filter", filters_,
+    app.add_option("PATH", planning_.paths, "Scenario files, or directories to search for *.yaml");
+    CLI::Option* const resume =
+        app.add_option("--resume", options_.resume,
+                       "Continue the campaign in this directory: run what its journal lacks. Refused when its "
+                       "scenarios have changed; PATH says where they are now");
+    app.add_option("--filter", planning_.filters,
                    "Only runs that match: part of an id, pattern* of a name, tag:NAME, KEY=VALUE of the matrix; "
                    "commas mean and, ! inverts; given more than once, any of them")
         ->expected(1)
-        ->take_all();
-    app.add_option("--shard", shard_, "I/N: only every Nth run, from the Ith");
-    app.add_option("--seed", seed_, "First seed of every scenario, instead of the scenario's own");
-    app.add_option("--repeat", repeat_, "Runs per point, instead of the scenario's own")
-        ->check(CLI::Range(1u, 1'000'000u));
+        ->take_all()
+        ->excludes(resume);
+    app.add_option("--shard", planning_.shard, "I/N: only every Nth run, from the Ith")->excludes(resume);
+    app.add_option("--seed", planning_.seed, "First seed of every scenario, instead of the scenario's own")
+        ->excludes(resume);
+    app.add_option("--repeat", planning_.repeat, "Runs per point, instead of the scenario's own")
+        ->check(CLI::Range(1u, 1'000'000u))
+        ->excludes(resume);
     CLI::Option* const fast = app.add_flag("--fail-fast", options_.fail_fast, "Stop after the first unexpected run");
     app.add_flag("--keep-going", keep_going_, "Run all of them, whatever comes (default)")->excludes(fast);
     options_.declare(app);
+    resume->excludes(app.get_option("--out"));
     app.footer(
         "\nExamples:\n"
         "  snaphammer run scenarios/smoke\n"
         "  snaphammer run scenarios --filter tag:uffd,on_remove=ignore --repeat 20 -j 4\n"
         "  snaphammer run scenarios --shard 2/5 --out results --report junit=results.xml\n"
         "  snaphammer run my.yaml --report json=- | jq .summary\n"
+        "  snaphammer run --resume snaphammer-out/20260131-235959-4f1c\n"
         "\nCtrl-C ends the workers in an orderly way and keeps what has finished; a second one kills them.");
   }
 
   Result<int> run(Session& session) override {
-    std::vector<engine::Filter> filters;
-    for (const std::string& expression : filters_) {
-      SNAP_ASSIGN(engine::Filter filter, engine::Filter::parse(expression));
-      filters.push_back(std::move(filter));
+    if (!options_.resume.empty()) {
+      SNAP_TRY(plan_as_before());
+    } else if (planning_.paths.empty()) {
+      return Error(ErrorKind::kInvalid, "PATH is required").advise("see `snaphammer run --help`");
+    } else {
+      planning_.random_seed = scenario::fresh_seed();
     }
-    SNAP_ASSIGN(const engine::Shard shard,
-                shard_.empty() ? Result<engine::Shard>(engine::Shard()) : engine::Shard::parse(shard_));
-    const auto scenarios = load_scenarios(session, paths_);
-    if (!scenarios) return kInvalidInput;
-    const scenario::PlanOptions planning{.seed = seed_, .repeat = repeat_, .random_seed = scenario::fresh_seed()};
-    auto plans = plan_scenarios(session, *scenarios, planning);
+    SNAP_ASSIGN(auto plans, plan(session, planning_));
     if (!plans) return kInvalidInput;
-
-    std::vector<scenario::RunPlan> chosen = engine::select(std::move(*plans), filters, shard);
-    if (chosen.empty() && shard.count > 1) {
-      session.err << "no run falls into shard " << shard_ << "\n";
+    if (plans->empty()) {
+      session.err << "no run falls into shard " << planning_.shard << "\n";
       return kAllAsExpected;
     }
-    if (chosen.empty())
-      return Error(ErrorKind::kInvalid, "no run matches the filter").advise("see `snaphammer lint --plan`");
-    SNAP_ASSIGN(const engine::CampaignEnd end, conduct(session, options_, std::move(chosen)));
+    options_.planning = to_json(planning_);
+    SNAP_ASSIGN(const engine::CampaignEnd end, conduct(session, options_, *std::move(plans)));
     return engine::exit_code(end);
   }
 
  private:
-  std::vector<std::filesystem::path> paths_;
-  std::vector<std::string> filters_;
-  std::string shard_;
-  std::optional<std::uint64_t> seed_;
-  std::optional<unsigned> repeat_;
+  // All as the campaign was begun, except that its scenarios may lie elsewhere now.
+  Result<void> plan_as_before() {
+    SNAP_ASSIGN(const engine::JournalContent content, engine::read_journal(options_.resume));
+    Result<Planning> stored = planning_from_json(content.head.planning);
+    if (!stored) return stored.error().in("resume " + options_.resume.string());
+    if (!planning_.paths.empty()) stored->paths = planning_.paths;
+    planning_ = *std::move(stored);
+    return {};
+  }
+
+  Planning planning_;
   bool keep_going_ = false;  // Says what is so anyway; its use is to contradict --fail-fast.
   CampaignOptions options_;
 };

@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <ctime>
+#include <deque>
 #include <exception>
-#include <map>
-#include <optional>
 #include <random>
 #include <thread>
 
@@ -21,6 +20,7 @@
 #include <unistd.h>
 
 #include "harness/engine/atomic_file.h"
+#include "harness/engine/journal.h"
 #include "harness/engine/leftovers.h"
 #include "harness/engine/runtime_directory.h"
 #include "harness/report/reporter.h"
@@ -31,6 +31,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kResultsName = "results.json";
+// Between two writings of results.json while the campaign goes on.
+constexpr Duration kResultsEvery = std::chrono::seconds(2);
 
 // "2026-01-31T23:59:59Z", or any other strftime(3) format, in UTC.
 std::string now_as(const char* format) {
@@ -55,22 +57,30 @@ nlohmann::json host_facts() {
 class Campaign {
  public:
   Campaign(std::vector<scenario::RunPlan> plans, const CampaignSettings& settings, CampaignListener& listener,
-           RuntimeDirectory& runtime)
+           RuntimeDirectory& runtime, Journal& journal)
       : plans_(std::move(plans)),
         settings_(settings),
         listener_(listener),
         runtime_(runtime),
+        journal_(journal),
+        state_(journal.content()),
+        seconds_before_(state_.seconds),
         signals_(context_, SIGINT, SIGTERM, SIGHUP),
         stop_(context_.get_executor()) {
-    results_.tool = {{"name", "snaphammer"}, {"version", settings.version}};
-    results_.campaign = settings.id;
-    results_.host = host_facts();
-    results_.started = now_as("%Y-%m-%dT%H:%M:%SZ");
+    for (std::size_t place = 0; place < plans_.size(); ++place) {
+      const auto finished = state_.finished.find(place);
+      if (finished == state_.finished.end()) {
+        pending_.push_back(place);
+      } else {
+        note_failure(finished->second);
+      }
+    }
   }
 
   CampaignEnd run() {
     await_signal();
-    const auto slots = static_cast<unsigned>(std::min<std::size_t>(settings_.parallel, plans_.size()));
+    const auto slots = static_cast<unsigned>(std::min<std::size_t>(settings_.parallel, pending_.size()));
+    if (slots == 0) signals_.cancel();
     running_slots_ = slots;
     for (unsigned slot = 0; slot < slots; ++slot) {
       asio::co_spawn(context_, run_slot(slot), [this](std::exception_ptr failure) {
@@ -97,11 +107,14 @@ class Campaign {
     });
   }
 
-  bool may_start() const { return next_ < plans_.size() && !interrupted_ && !(settings_.fail_fast && failed_); }
+  bool may_start() const {
+    return !pending_.empty() && !interrupted_ && !journal_failed_ && !(settings_.fail_fast && failed_);
+  }
 
   Awaitable<void> run_slot(unsigned slot) {
     while (may_start()) {
-      const std::size_t index = next_++;
+      const std::size_t index = pending_.front();
+      pending_.pop_front();
       listener_.run_began(slot, plans_[index]);
       const TimePoint began = SteadyClock::now();
       Result<report::RunResult> result = co_await run_one(slot, index);
@@ -119,7 +132,8 @@ class Campaign {
                    .caches = settings_.caches,
                    .installation = settings_.installation};
     std::error_code error;
-    fs::create_directories(paths.artifacts, error);
+    fs::remove_all(paths.artifacts, error);  // Of a run that its campaign did not live to see the end of.
+    if (!error) fs::create_directories(paths.artifacts, error);
     if (error) co_return errno_error("create " + paths.artifacts.string(), error.value());
     CO_SNAP_ASSIGN(paths.runtime, runtime_.make_subdirectory(std::to_string(index)));
     std::function<void(std::string_view)> on_phase = [this, slot](std::string_view phase) {
@@ -139,17 +153,31 @@ class Campaign {
     if (!result.expected && result.message.empty()) result.message = judgement.reason;
     result.artifacts = fs::path("runs") / plan.id;
     result.reproduce = "snaphammer replay " + artifacts_of(plan).string();
-    failed_ |= !result.expected && result.verdict != report::Verdict::kSkipped;
+    if (const Result<void> kept = journal_.record(index, result, seconds()); !kept) {
+      journal_failed_ = true;
+      own_errors_.push_back(kept.error().in("keep the result of " + plan.id).describe());
+      return;
+    }
+    note_failure(result);
     listener_.run_ended(slot, result);
-    finished_.emplace(index, std::move(result));
-    if (const Result<void> written = write_results(); !written) own_errors_.push_back(written.error().describe());
+    state_.finished.emplace(index, std::move(result));
+    if (SteadyClock::now() - written_ >= kResultsEvery) write_results();
   }
 
-  Result<void> write_results() {
-    results_.seconds = std::chrono::duration<double>(SteadyClock::now() - began_).count();
-    results_.runs.clear();
-    for (const auto& [index, result] : finished_) results_.runs.push_back(result);
-    return write_atomically(settings_.directory / kResultsName, report::render_json(results_));
+  void note_failure(const report::RunResult& result) {
+    failed_ |= !result.expected && result.verdict != report::Verdict::kSkipped;
+  }
+
+  double seconds() const {
+    return seconds_before_ + std::chrono::duration<double>(SteadyClock::now() - began_).count();
+  }
+
+  void write_results() {
+    state_.seconds = seconds();
+    const Result<void> written =
+        write_atomically(settings_.directory / kResultsName, report::render_json(state_.results()));
+    if (!written) own_errors_.push_back(written.error().describe());
+    written_ = SteadyClock::now();
   }
 
   fs::path artifacts_of(const scenario::RunPlan& plan) const { return settings_.directory / "runs" / plan.id; }
@@ -166,10 +194,12 @@ class Campaign {
   }
 
   CampaignEnd take_end() {
-    if (const Result<void> written = write_results(); !written) {
-      own_errors_.push_back(written.error().describe());
+    write_results();
+    if (!journal_failed_) {
+      const Result<void> kept = journal_.set_seconds(state_.seconds);
+      if (!kept) own_errors_.push_back(kept.error().describe());
     }
-    return {.results = std::move(results_),
+    return {.results = state_.results(),
             .planned = plans_.size(),
             .interrupted = interrupted_,
             .own_errors = std::move(own_errors_)};
@@ -181,14 +211,17 @@ class Campaign {
   const CampaignSettings& settings_;
   CampaignListener& listener_;
   RuntimeDirectory& runtime_;
+  Journal& journal_;
+  JournalContent state_;
+  const double seconds_before_;
+  std::deque<std::size_t> pending_;  // Places in the plan, in its order.
+  TimePoint written_ = began_;       // When results.json was.
   asio::signal_set signals_;
   StopRequest stop_;
-  std::size_t next_ = 0;
   unsigned running_slots_ = 0;
   bool interrupted_ = false;
   bool failed_ = false;
-  std::map<std::size_t, report::RunResult> finished_;  // By place in the plan.
-  report::CampaignResult results_;
+  bool journal_failed_ = false;
   std::vector<std::string> own_errors_;
 };
 
@@ -198,11 +231,23 @@ Result<void> prepare_directory(const fs::path& directory) {
   if (error) {
     return errno_error("create " + directory.string(), error.value()).advise("name another directory with --out");
   }
-  if (fs::exists(directory / kResultsName)) {
+  if (fs::exists(directory / kResultsName) || has_journal(directory)) {
     return Error(ErrorKind::kInvalid, directory.string() + ": has the results of another campaign")
-        .advise("name another directory with --out");
+        .advise("name another directory with --out, or continue it with --resume");
   }
   return {};
+}
+
+Result<Journal> open_journal(const CampaignSettings& settings, const std::vector<scenario::RunPlan>& plans) {
+  if (settings.resume) return Journal::resume(settings.directory, settings.version, plans);
+  SNAP_TRY(prepare_directory(settings.directory));
+  return Journal::create(settings.directory,
+                         {.campaign = settings.id,
+                          .version = settings.version,
+                          .host = host_facts(),
+                          .started = now_as("%Y-%m-%dT%H:%M:%SZ"),
+                          .planning = settings.planning},
+                         plans);
 }
 
 }  // namespace
@@ -214,11 +259,11 @@ std::string new_campaign_id() {
 
 Result<CampaignEnd> run_campaign(std::vector<scenario::RunPlan> plans, const CampaignSettings& settings,
                                  CampaignListener& listener) {
-  SNAP_TRY(prepare_directory(settings.directory));
+  SNAP_ASSIGN(Journal journal, open_journal(settings, plans));
   SNAP_ASSIGN(RuntimeDirectory runtime, RuntimeDirectory::create(settings.runtime_base, settings.id));
   // What outlives its worker becomes our child instead of init's, so that it can be found even without our mark.
   if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) return errno_error("become the reaper of orphans");
-  Campaign campaign(std::move(plans), settings, listener, runtime);
+  Campaign campaign(std::move(plans), settings, listener, runtime, journal);
   return campaign.run();
 }
 

@@ -4,14 +4,18 @@
 //   SNAP_ASSIGN(const CampaignEnd end, run_campaign(std::move(plans), settings, listener));
 //   return exit_code(end);
 //
-// DIRECTORY/results.json is up to date after each run; DIRECTORY/runs/ID/ has a run's artifacts. The first SIGINT,
-// SIGTERM or SIGHUP stops gently, the second at once; either way what has finished is kept.
+// A run that has finished is in DIRECTORY's journal (journal.h) before anybody hears of it; `resume` continues from there
+// a campaign that was stopped or killed. results.json is made from it at the end, and every few seconds;
+// DIRECTORY/runs/ID/ has a run's artifacts. The first SIGINT, SIGTERM or SIGHUP stops gently, the second at once; either
+// way what has finished is kept.
 #pragma once
 
 #include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 #include "harness/engine/caches.h"
 #include "harness/engine/installation.h"
@@ -26,6 +30,8 @@ struct CampaignSettings {
   std::string id;
   std::string version;                 ///< Of Snaphammer, for the results.
   std::filesystem::path directory;     ///< For results; made when missing, must not hold results yet.
+  bool resume = false;                 ///< The directory holds this very campaign: run what its journal lacks.
+  nlohmann::json planning = {};        ///< Kept in the journal of a new campaign.
   std::filesystem::path runtime_base;  ///< See runtime_base().
   Caches caches;
   Installation installation;
@@ -46,7 +52,7 @@ class CampaignListener {
 };
 
 struct CampaignEnd {
-  report::CampaignResult results;  ///< In the order of the plan; of the runs that finished.
+  report::CampaignResult results;  ///< In the order of the plan; of the runs that finished, now or before a resume.
   std::size_t planned = 0;
   bool interrupted = false;
   std::vector<std::string> own_errors;  ///< What the campaign itself did wrong or could not do.
@@ -56,7 +62,7 @@ struct CampaignEnd {
 std::string new_campaign_id();
 
 /// Runs them all. Blocks; call it from the main thread, which becomes the reaper of everything that workers leave.
-/// An error means that the campaign could not begin.
+/// An error means that the campaign could not begin. A resumed one is refused when `plans` are not its own.
 Result<CampaignEnd> run_campaign(std::vector<scenario::RunPlan> plans, const CampaignSettings& settings,
                                  CampaignListener& listener);
 

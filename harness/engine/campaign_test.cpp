@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "harness/engine/journal.h"
 #include "harness/engine/process_list.h"
 #include "harness/engine/testing/scripted_run.h"
 #include "harness/engine/testing/temporary_directory.h"
@@ -210,20 +211,66 @@ TEST_F(CampaignTest, RunsGoInParallel) {
   EXPECT_EQ(exit_code(run()), 0);
 }
 
-TEST_F(CampaignTest, ResultsAreInTheOrderOfThePlanAndUpToDateAfterEachRun) {
+TEST_F(CampaignTest, ARunIsInTheJournalBeforeItIsReported) {
   std::vector<std::size_t> stored;
-  settings_.parallel = 1;
-  on_end_ = [&] {
-    const fs::path file = settings_.directory / "results.json";
-    stored.push_back(fs::exists(file) ? stored_results().at("runs").size() : 0);
-  };
+  on_end_ = [&] { stored.push_back(read_journal(settings_.directory).value().finished.size()); };
   for (const char* const name : {"a", "b", "c"}) add_run(name, {"pass"});
-  const CampaignEnd end = run();
-  EXPECT_THAT(stored, ElementsAre(0, 1, 2));
+  run();
+  EXPECT_THAT(stored, ElementsAre(1, 2, 3));
+}
+
+TEST_F(CampaignTest, ResultsAreInTheOrderOfThePlan) {
+  settings_.parallel = 2;
+  for (const char* const name : {"a", "b", "c"}) add_run(name, {"pass"});
+  run();
   const nlohmann::json results = stored_results();
   EXPECT_EQ(results.at("campaign"), settings_.id);
   EXPECT_EQ(results.at("runs").at(2).at("scenario"), "c");
   EXPECT_EQ(results.at("summary").at("as_expected"), 3);
+}
+
+TEST_F(CampaignTest, AResumedCampaignRunsWhatItsJournalLacks) {
+  stop_at_ = "wait";
+  add_run("done", {"fail"});
+  add_run("stopped", {"wait"}, "seed: 1\ntimeout: 1s\n");
+  const auto plans = plans_;
+  EXPECT_TRUE(run().interrupted);
+
+  heard_.clear();
+  plans_ = plans;
+  settings_.resume = true;
+  settings_.worker.timeout_grace = 100ms;
+  const CampaignEnd end = run();
+  EXPECT_THAT(heard_, ElementsAre("began stopped.s1", "phase wait", "ended stopped.s1"));
+  ASSERT_THAT(end.results.runs, SizeIs(2));
+  EXPECT_EQ(end.results.runs[0].scenario, "done");
+  EXPECT_EQ(stored_results().at("runs").size(), 2u);
+}
+
+TEST_F(CampaignTest, AResumedCampaignThatFailedFastStartsNothing) {
+  settings_.fail_fast = true;
+  add_run("bad", {"fail"});
+  add_run("never", {"pass"});
+  const auto plans = plans_;
+  run();
+  plans_ = plans;
+  settings_.resume = true;
+  EXPECT_THAT(run().results.runs, SizeIs(1));
+}
+
+TEST_F(CampaignTest, ARunThatCannotBeKeptIsNotReported) {
+  on_end_ = [&] {
+    const Database database =
+        Database::open(settings_.directory / "journal.sqlite", Database::Access::kWrite).value();
+    EXPECT_TRUE(database.execute("DROP TABLE result"));
+  };
+  for (const char* const name : {"a", "b", "c"}) add_run(name, {"pass"});
+  const CampaignEnd end = run();
+  EXPECT_THAT(heard_, Contains("ended a.s1"));
+  EXPECT_THAT(heard_, Not(Contains("ended b.s1")));
+  EXPECT_THAT(heard_, Not(Contains("began c.s1")));
+  EXPECT_THAT(end.own_errors, ElementsAre(HasSubstr("keep the result of b.s1")));
+  EXPECT_EQ(exit_code(end), 4);
 }
 
 TEST_F(CampaignTest, FailFastStartsNothingMore) {

@@ -99,6 +99,8 @@ Async<void> act(const std::string& as, const RunPaths& paths, report::RunResult&
     children.push_back(std::move(child));
   } else if (as == "leave_child" || as == "leave_unmarked_child") {
     start_daemon(as == "leave_child");
+  } else if (as == "note") {
+    std::ofstream(Environment::of_this_process().get("SCRIPTED_NOTES"), std::ios::app) << result.id + "\n";
   } else if (as == "announce") {
     announce();
   } else if (as == "listen") {
