@@ -13,6 +13,7 @@
 #include <boost/process/search_path.hpp>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -138,7 +139,11 @@ void ChildProcess::kill() {
   if (!pidfd_ || status_) return;
   ::kill(-pid_, SIGKILL);  // Safe: the child is not reaped yet, so its number is still its own.
   siginfo_t info{};
-  while (::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED) != 0 && errno == EINTR) {
+  while (::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED) != 0) {
+    // wait() makes the descriptor non-blocking; waitid(2) does not wait then.
+    pollfd ended{.fd = pidfd_.get(), .events = POLLIN, .revents = 0};
+    if (errno == EAGAIN) ::poll(&ended, 1, -1);
+    if (errno != EAGAIN && errno != EINTR) break;
   }
   status_ = exit_status_of(info);
 }

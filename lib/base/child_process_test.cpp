@@ -44,6 +44,14 @@ TEST(ChildProcess, ReportsHowItEnded) {
   EXPECT_EQ(dies.poll().value()->signal, 9);
 }
 
+TEST(ChildProcess, IsGoneWhenKillReturnsAlsoAfterSomebodyHasWaitedForIt) {
+  ChildProcess child = ChildProcess::spawn({.argv = {"sleep", "1000"}}).value();
+  EXPECT_FALSE(run_async(with_deadline(1ms, "wait", child.wait())));
+  child.kill();
+  EXPECT_EQ(child.poll().value()->signal, SIGKILL);
+  EXPECT_EQ(::kill(child.pid(), 0), -1) << "is not reaped";
+}
+
 TEST(ChildProcess, AMissingProgramIsAnErrorAtTheStart) {
   EXPECT_EQ(ChildProcess::spawn({.argv = {"no-such-program"}}).error().kind(), ErrorKind::kUnfit);
   EXPECT_FALSE(ChildProcess::spawn({.argv = {"/no/such/program"}}));
