@@ -92,7 +92,7 @@ TEST_F(ExternalHandler, OneThatGetsASpoiledHandOffIsReported) {
 TEST_F(ExternalHandler, OneThatDoesNotExistIsAnUnfitEnvironment) {
   EXPECT_EQ(run({write_scenario("missing",
                                 "runtime: {uffd: {handler: {command: [/no/such/handler]}}}\n"
-                                "steps:\n  - boot: {}\n")}),
+                                "steps:\n  - boot: {}\n  - snapshot: {id: s1}\n  - restore: {from: s1}\n")}),
             3);
   EXPECT_THAT(out() + err(), HasSubstr("/no/such/handler"));
 }

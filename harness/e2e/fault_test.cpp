@@ -16,10 +16,10 @@ class Faults : public RealCampaign {
   nlohmann::json fault() const { return only_run().at("faults").at(0); }
 };
 
-TEST_F(Faults, AFaultActsAtThePhaseThatItWaitsForAndIsHealedAfterItsTime) {
+TEST_F(Faults, AFaultActsFromThePhaseOnThatItWaitsFor) {
   EXPECT_EQ(run({write_scenario("at-phase",
                                 "steps:\n  - boot: {}\n  - snapshot: {id: s1}\n"
-                                "  - inject: {fault: vsock.delay, for: 300ms, args: {by: 5ms},\n"
+                                "  - inject: {fault: vsock.delay, args: {by: 5ms},\n"
                                 "             when: {phase: \"restore.door:after\"}}\n"
                                 "  - restore: {from: s1}\n  - await_healthy: {within: 30s}\n  - check: all\n")}),
             0)
@@ -27,6 +27,15 @@ TEST_F(Faults, AFaultActsAtThePhaseThatItWaitsForAndIsHealedAfterItsTime) {
   EXPECT_EQ(fault().at("name"), "vsock.delay");
   EXPECT_GT(fault().at("acted"), 0);
   EXPECT_GT(fault().at("first_at_ms").get<double>(), 0);
+}
+
+TEST_F(Faults, AFaultIsHealedAfterItsTime) {
+  EXPECT_EQ(run({write_scenario("for-a-time", std::string(kRestored) +
+                                                  "  - inject: {fault: vmm.stop, for: 1s}\n"
+                                                  "  - exec: {command: [\"true\"], timeout: 60s}\n")}),
+            0)
+      << out() << err();
+  EXPECT_EQ(fault().at("acted"), 1);
 }
 
 TEST_F(Faults, ARunWhoseFaultNeverActedIsInconclusive) {

@@ -24,6 +24,14 @@ std::vector<std::pair<std::string, double>> to_ms(const std::vector<sandbox::Pha
   return phases;
 }
 
+/// A guest that stood still when the snapshot was asked for has not been frozen for it: all it did is in there.
+TimePoint frozen_at(const sandbox::PauseReport& pause) {
+  for (const sandbox::PhaseTiming& timing : pause.phases) {
+    if (timing.name == sandbox::phases::kFreeze.name) return timing.start;
+  }
+  return SteadyClock::now();
+}
+
 nlohmann::json to_json(const uffd::Stats& stats) {
   const auto us = [](Duration d) { return std::chrono::duration<double, std::micro>(d).count(); };
   return {{"faults", stats.faults},
@@ -104,7 +112,7 @@ Async<void> RunContext::boot(bool fresh) {
     std::error_code ignored;  // It may have been deleted by hand; the guest does not depend on it.
     std::filesystem::copy_file(base.boot_console, paths_.artifacts / "boot-console.log",
                                std::filesystem::copy_options::overwrite_existing, ignored);
-    CO_SNAP_TRY(co_await sandbox_.restore(base.snapshot));
+    CO_SNAP_TRY(co_await sandbox_.restore(base.snapshot, {.in_place_of_boot = true}));
     if (auto healthy = co_await sandbox_.await_healthy(); !healthy) co_return fail("unhealthy", healthy.error());
   }
   auto health = co_await sandbox_.health();
@@ -141,6 +149,7 @@ Async<void> RunContext::snapshot(const std::string& id, SnapshotStep step) {
                             .phases_ms = to_ms(taken.phases),
                             .bytes = taken.bytes});
   connections_.cut("snapshot " + id);
+  for (const auto& oracle : oracles_) oracle->snapshot_taken(id, frozen_at(taken));
   origin_ = snapshots_[id] = options.id;
   std::set<std::string> wanted;
   for (const auto& [name, stored] : snapshots_) wanted.insert(stored);
@@ -161,10 +170,12 @@ Async<void> RunContext::restore(const std::string& id, RestoreStep step) {
                .requested = SteadyClock::now(),
                .phases = {}};
   sandbox_.set_prefetch(restored_->prefetch);
+  for (const auto& oracle : oracles_) oracle->restore_begins();
   result_.restores.push_back({.from = id, .to_healthy_ms = 0, .phases_ms = {}, .uffd = {}});
   origin_ = from->manifest.id;
-  auto restored = co_await sandbox_.restore(*from, step.resume);
+  auto restored = co_await sandbox_.restore(*from, {.let_run = step.resume});
   connections_.cut("restore " + id);
+  for (const auto& oracle : oracles_) co_await oracle->restore_ended(id);
   if (!restored) co_return fail("unhealthy", restored.error());
   co_return Result<void>();
 }
@@ -240,6 +251,7 @@ Async<void> RunContext::clone(const std::string& id, unsigned count) {
 
 Async<void> RunContext::destroy() {
   co_await clones_.end();
+  for (const auto& oracle : oracles_) co_await oracle->guest_ends();
   co_await connections_.end();
   end_restore();
   workloads_.clear();
@@ -290,21 +302,23 @@ void RunContext::report_workload_finding(const std::string& as, agent::Finding f
   report({.id = finding.id, .oracle = as, .message = finding.message, .evidence = std::move(finding.evidence)});
 }
 
-Async<void> RunContext::start_workload(const std::string& workload, const std::string& as,
-                                       std::map<std::string, std::string> args) {
+Async<void> RunContext::start_workload(oracles::StartedWorkload workload,
+                                       std::map<std::string, std::string> program_args) {
   agent::StartWorkload request;
-  request.workload = workload;
-  request.as = as;
-  request.args = std::move(args);
+  request.workload = workload.workload;
+  request.as = workload.as;
+  request.args = std::move(program_args);
   request.args.try_emplace("seed", std::to_string(plan_.seed));
   auto started = co_await sandbox_.start_workload(std::move(request));
   if (!started) co_return fail("unhealthy", started.error());
-  workloads_.insert(as);
+  workloads_.insert(workload.as);
+  for (const auto& oracle : oracles_) CO_SNAP_TRY(co_await oracle->workload_started(*this, workload));
   co_return Result<void>();
 }
 
 Async<void> RunContext::stop_workload(const std::string& as) {
   CO_SNAP_TRY(co_await check_workload(as));
+  for (const auto& oracle : oracles_) CO_SNAP_TRY(co_await oracle->workload_stops(*this, as));
   auto stopped = co_await sandbox_.stop_workload(as, kStopDeadline);
   if (!stopped) co_return fail("unhealthy", stopped.error());
   workloads_.erase(as);
@@ -348,7 +362,8 @@ Error RunContext::fail(std::string id, const Error& error, nlohmann::json eviden
     // A step beside this one has ended the guest.
     if (failure.kind == sandbox::Failure::Kind::kEnded && error.kind() == ErrorKind::kGone) return error;
   }
-  if (error.kind() == ErrorKind::kCancelled || error.kind() == ErrorKind::kInternal) return error;
+  const ErrorKind kind = error.kind();
+  if (kind == ErrorKind::kCancelled || kind == ErrorKind::kInternal || kind == ErrorKind::kUnfit) return error;
   report({.id = std::move(id), .oracle = "runtime", .message = error.describe(), .evidence = std::move(evidence)});
   return error;
 }

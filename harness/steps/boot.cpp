@@ -17,8 +17,11 @@ void describe(Fields<Boot>& fields) {
 
 Async<void> execute(const Boot& options, engine::RunContext& run) { return run.boot(options.fresh); }
 
-const scenario::StepRegistration<Boot> registration{"boot", "Starts the guest and waits until it is healthy.",
-                                                    "boot: {}"};
+const scenario::StepRegistration<Boot> registration{
+    "boot",
+    "Starts the guest and waits until it is healthy. Its memory is served rightly, whatever runtime.uffd says: that is "
+    "about restores.",
+    "boot: {}"};
 
 }  // namespace
 }  // namespace snaphammer::steps

@@ -38,7 +38,7 @@ Async<void> Sandbox::boot() {
   co_return healthy;
 }
 
-Async<void> Sandbox::restore(const snapshot::Snapshot& from, bool let_run) {
+Async<void> Sandbox::restore(const snapshot::Snapshot& from, RestoreOptions options) {
   CO_SNAP_ASSIGN(const TaskGroup::Membership under_way,
                  begin("restore", {State::kNone, State::kStarting, State::kRunning, State::kPaused, State::kUnhealthy,
                                    State::kEnded}));
@@ -53,9 +53,9 @@ Async<void> Sandbox::restore(const snapshot::Snapshot& from, bool let_run) {
   });
   // Whoever serves memory otherwise binds the socket himself.
   std::optional<WarmVmm> warm;
-  if (config_.handler_command.empty() && !bad_handoff_) warm = warm_vmms_.take();
-  sequence.add(kHandler, kMonitorDeadline, [this, &from, &warm] {
-    return start_handler(from, warm ? std::optional(std::move(warm->handoff)) : std::nullopt);
+  if (uses_page_server(options) && !bad_handoff_) warm = warm_vmms_.take();
+  sequence.add(kHandler, kMonitorDeadline, [this, &from, &options, &warm] {
+    return start_handler(from, options, warm ? std::optional(std::move(warm->handoff)) : std::nullopt);
   });
   sequence.add(kVmm, kVmmDeadline, [this, &warm] {
     if (!warm) return start_vmm(/*hand_off=*/true);
@@ -70,7 +70,7 @@ Async<void> Sandbox::restore(const snapshot::Snapshot& from, bool let_run) {
     co_return Result<void>();
   });
   sequence.add(kLoad, kMonitorDeadline, [this, &from] { return incarnation_->vm().load(from.vmstate_path); });
-  if (let_run) sequence.add(kResume, kMonitorDeadline, [this] { return incarnation_->vm().resume(); });
+  if (options.let_run) sequence.add(kResume, kMonitorDeadline, [this] { return incarnation_->vm().resume(); });
   SequenceOutcome outcome = co_await sequence.run(OnAbort::kAbandon);
   if (!outcome.result) {
     co_await abandon();
@@ -78,7 +78,7 @@ Async<void> Sandbox::restore(const snapshot::Snapshot& from, bool let_run) {
   }
   restored_from_ = from;
   restore_report_ = {.from = from.manifest.id, .to_healthy = {}, .phases = std::move(outcome.timings)};
-  if (let_run) {
+  if (options.let_run) {
     start_bring_up(config_.budget_ready);
   } else {
     state_ = State::kPaused;
@@ -86,12 +86,13 @@ Async<void> Sandbox::restore(const snapshot::Snapshot& from, bool let_run) {
   co_return Result<void>();
 }
 
-Async<void> Sandbox::start_handler(snapshot::Snapshot from, std::optional<uffd::HandoffListener> listener) {
+Async<void> Sandbox::start_handler(snapshot::Snapshot from, RestoreOptions restore,
+                                   std::optional<uffd::HandoffListener> listener) {
   std::shared_ptr<const uffd::PageSource> source = std::make_shared<SnapshotPageSource>(from.memory);
   for (const auto& faults : config_.source_faults) source = uffd::with_faults(source, faults);
-  if (config_.handler_command.empty()) {
+  if (uses_page_server(restore)) {
     uffd::PageServerOptions options;
-    options.policy = config_.uffd;
+    options.policy = restore.in_place_of_boot ? config_.uffd.without_defects() : config_.uffd;
     options.socket = paths_.handoff();
     options.listener = std::move(listener);
     options.source = source;

@@ -111,6 +111,15 @@ Async<void> Sandbox::pause() {
   co_return Result<void>();
 }
 
+Async<vmm::FreezeHit> Sandbox::freeze_at(vmm::FreezePoint point) {
+  CO_SNAP_ASSIGN(const TaskGroup::Membership under_way, begin("freeze", {State::kStarting, State::kRunning}));
+  CO_SNAP_TRY(co_await bring_up_->wait());
+  CO_SNAP_ASSIGN(const vmm::FreezeHit hit,
+                 co_await incarnation_->unless_failed(incarnation_->vm().freeze_at(std::move(point))));
+  state_ = State::kPaused;
+  co_return hit;
+}
+
 Async<void> Sandbox::resume() {
   CO_SNAP_ASSIGN(const TaskGroup::Membership under_way, begin("resume", {State::kPaused}));
   CO_SNAP_TRY(co_await with_deadline(kMonitorDeadline, "resume", incarnation_->vm().resume()));

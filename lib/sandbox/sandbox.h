@@ -54,8 +54,8 @@ class Sandbox {
   /// Boots the guest from its kernel and returns when it is healthy.
   Async<void> boot();
   /// Ends the present guest, if any, and restores `from`. Returns when its vCPUs run; it becomes healthy by itself,
-  /// which await_healthy() and every operation on the guest wait for. With `let_run` false it stays paused.
-  Async<void> restore(const snapshot::Snapshot& from, bool let_run = true);
+  /// which await_healthy() and every operation on the guest wait for.
+  Async<void> restore(const snapshot::Snapshot& from, RestoreOptions options = {});
   /// For the restores that follow.
   void set_prefetch(uffd::Prefetch prefetch) { config_.uffd.prefetch = prefetch; }
   /// For the restores that follow: how their hand-off is spoiled on its way.
@@ -89,6 +89,9 @@ class Sandbox {
   /// Stops the vCPUs where they are, and lets them go on: for scenarios that want just that.
   Async<void> pause();
   Async<void> resume();
+  /// Lets the guest run on until it is at `point`, and stops its vCPUs exactly there, as pause() would. Operations on the
+  /// guest go on meanwhile. When it is cancelled, the guest runs on.
+  Async<vmm::FreezeHit> freeze_at(vmm::FreezePoint point);
 
   State state() const;
   /// An error, which says why, while a boot, restore, snapshot, pause, resume or end is under way: each of the others, but
@@ -110,8 +113,12 @@ class Sandbox {
   void begin_incarnation();
   Awaitable<void> end_incarnation();
   /// With a `listener` for a VMM that was started ahead.
-  Async<void> start_handler(snapshot::Snapshot from, std::optional<uffd::HandoffListener> listener);
+  Async<void> start_handler(snapshot::Snapshot from, RestoreOptions options,
+                            std::optional<uffd::HandoffListener> listener);
   Async<void> start_vmm(bool hand_off);
+  bool uses_page_server(RestoreOptions restore) const {
+    return config_.handler_command.empty() || restore.in_place_of_boot;
+  }
   Result<void> open_door();
   void start_bring_up(Duration budget_ready);
 

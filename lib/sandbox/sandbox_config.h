@@ -55,6 +55,13 @@ struct SandboxConfig {
   std::string name = "guest";                        ///< The guest's identity.
 };
 
+struct RestoreOptions {
+  bool let_run = true;  ///< Otherwise the guest stays paused.
+  /// The snapshot is of a freshly booted guest, and the restore is to be like its boot: the page server serves its memory,
+  /// and rightly, whatever the configuration says of either.
+  bool in_place_of_boot = false;
+};
+
 struct SandboxPaths {
   std::filesystem::path sockets;  ///< Short and private.
   std::filesystem::path logs;     ///< For console.log, vmm.log and output.jsonl.

@@ -45,6 +45,8 @@ class WaitingVm final : public vmm::Vm {
   pid_t pid() const override { return 0; }
   UniqueFd take_vsock_packets() override { return {}; }
   Async<vmm::VirtQueueRings> vsock_event_queue() override { co_return Error(ErrorKind::kInternal, "unasked"); }
+  Async<vmm::FreezeHit> freeze_at(vmm::FreezePoint) override { co_return Error(ErrorKind::kInternal, "unasked"); }
+  Async<std::vector<vmm::VcpuState>> vcpus() override { co_return Error(ErrorKind::kInternal, "unasked"); }
 
  private:
   static Async<void> unasked() { return completed(Result<void>(Error(ErrorKind::kInternal, "unasked"))); }
