@@ -14,6 +14,8 @@
 namespace snaphammer::engine {
 namespace {
 
+using Stream = asio::generic::stream_protocol::socket;
+
 /// For a reset that is under way to be heard of.
 constexpr Duration kLastMoment = std::chrono::seconds(2);
 
@@ -23,21 +25,21 @@ std::string how_it_ended(const boost::system::error_code& error) {
 
 }  // namespace
 
-Async<HeldConnections::Socket> HeldConnections::connect(HoldTarget target) {
+Async<Stream> open_stream(asio::any_io_executor executor, HoldTarget target) {
   if (const auto* const vsock = std::get_if<VsockTarget>(&target)) {
-    CO_SNAP_ASSIGN(vsock::DoorConnection opened, co_await vsock::connect_through(executor_, vsock->door, vsock->port));
-    co_return Socket(std::move(opened.socket));
+    CO_SNAP_ASSIGN(vsock::DoorConnection opened, co_await vsock::connect_through(executor, vsock->door, vsock->port));
+    co_return Stream(std::move(opened.socket));
   }
   const asio::ip::tcp::endpoint endpoint(asio::ip::address_v4::loopback(), std::get<TcpTarget>(target).port);
-  asio::ip::tcp::socket socket(executor_);
+  asio::ip::tcp::socket socket(executor);
   auto [error] = co_await socket.async_connect(endpoint, as_result);
   if (error) co_return asio_error(fmt::format("connect to 127.0.0.1:{}", endpoint.port()), error);
-  co_return Socket(std::move(socket));
+  co_return Stream(std::move(socket));
 }
 
 Async<void> HeldConnections::open(HoldOptions options, HoldTarget target) {
   const TaskGroup::Membership here = tasks_.enter();
-  CO_SNAP_ASSIGN(Socket socket, co_await connect(std::move(target)));
+  CO_SNAP_ASSIGN(Socket socket, co_await open_stream(executor_, std::move(target)));
   if (!options.greeting.empty()) {
     auto [error, written] = co_await asio::async_write(socket, asio::buffer(options.greeting), as_result);
     if (error) co_return asio_error("greet", error);

@@ -54,6 +54,9 @@ struct VsockTarget {
 };
 using HoldTarget = std::variant<TcpTarget, VsockTarget>;
 
+/// A connection to it. Waits without end for a guest that does not answer: see with_deadline().
+Async<asio::generic::stream_protocol::socket> open_stream(asio::any_io_executor executor, HoldTarget target);
+
 class HeldConnections {
  public:
   explicit HeldConnections(const asio::any_io_executor& executor) : executor_(executor), tasks_(executor) {}
@@ -83,7 +86,6 @@ class HeldConnections {
     bool looked_at = false;
   };
 
-  Async<Socket> connect(HoldTarget target);
   Awaitable<void> watch(std::shared_ptr<Held> held);
   Awaitable<void> let_go_later(std::shared_ptr<Held> held);
   static void let_go(Held& held);

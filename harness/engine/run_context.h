@@ -86,8 +86,8 @@ class RunContext final : private sandbox::PhaseObserver {
   Async<void> check_all();
   /// Asks every oracle that works without the guest's help: also at the end of every run.
   Async<void> check_oracles();
-  Async<void> start_workload(const std::string& workload, const std::string& as,
-                             std::map<std::string, std::string> args);
+  /// `program_args`: what the guest's program gets.
+  Async<void> start_workload(oracles::StartedWorkload workload, std::map<std::string, std::string> program_args);
   /// Asks it for its last verdict, then ends it.
   Async<void> stop_workload(const std::string& as);
   Async<void> stop_all();

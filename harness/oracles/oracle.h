@@ -7,16 +7,27 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 #include "harness/scenario/kinds.h"
 #include "lib/base/async.h"
+#include "lib/base/units.h"
 
 namespace snaphammer::engine {
 class RunContext;
 }
 
 namespace snaphammer::oracles {
+
+/// A workload that has become ready.
+struct StartedWorkload {
+  std::string workload;
+  std::string as;
+  nlohmann::json args;  ///< Canonical, those for the harness included.
+};
 
 class Oracle {
  public:
@@ -26,6 +37,21 @@ class Oracle {
   virtual Async<void> check(engine::RunContext& run) = 0;
   /// The guest was booted or restored and has become healthy: before the next step. An error as above.
   virtual Async<void> became_healthy(engine::RunContext&) { return completed(Result<void>()); }
+
+  // What happens in the run, for oracles that have something to do then. Errors as above.
+  virtual Async<void> workload_started(engine::RunContext&, const StartedWorkload&) {
+    return completed(Result<void>());
+  }
+  /// It is still there, and will not be when the step is done.
+  virtual Async<void> workload_stops(engine::RunContext&, std::string /*as*/) { return completed(Result<void>()); }
+  /// `frozen`: what the guest did before is in the snapshot of that name.
+  virtual void snapshot_taken(const std::string& /*id*/, TimePoint /*frozen*/) {}
+  /// The guest that is there now is about to end.
+  virtual void restore_begins() {}
+  /// The guest of that snapshot runs, or could not be started.
+  virtual Awaitable<void> restore_ended(std::string /*id*/) { co_return; }
+  /// The guest is about to end, and none follows.
+  virtual Awaitable<void> guest_ends() { co_return; }
 };
 
 using MakeOracle = std::unique_ptr<Oracle> (*)();

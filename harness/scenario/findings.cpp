@@ -15,6 +15,7 @@ const Registration<FindingKind> kFindings[] = {
     Registration<FindingKind>{{"connection-lost", "A connection that must live died."}},
     Registration<FindingKind>{{"request-lost", "A request that was acknowledged left no trace."}},
     Registration<FindingKind>{{"request-duplicated", "One request acted twice."}},
+    Registration<FindingKind>{{"request-reordered", "Requests acted in another order than they were sent."}},
     Registration<FindingKind>{{"port-dead", "A forwarded port did not answer."}},
     Registration<FindingKind>{{"clock-skew", "A guest clock stood still, jumped back or is wrong."}},
     Registration<FindingKind>{{"not-unique", "Clones drew the same random bytes or carry the same identity."}},

@@ -57,6 +57,8 @@ struct WorkloadKind {
   std::string summary;
   std::string example;  ///< A step, in YAML.
   ArgsType args;
+  /// Those of the arguments that are for the harness; the guest's program does not get them.
+  std::vector<std::string> host_args = {};
 };
 
 struct FaultKind {

@@ -1,4 +1,6 @@
 // start: {workload: zero-pages, as: zp, args: {resident: 150MiB}}
+#include <algorithm>
+
 #include "harness/engine/run_context.h"
 #include "harness/scenario/kinds.h"
 #include "harness/scenario/step.h"
@@ -42,16 +44,19 @@ void describe(Fields<Start>& fields) {
 }
 
 // What the guest's program gets: `--key value`, text without quotes.
-std::map<std::string, std::string> program_arguments(const nlohmann::json& args) {
+std::map<std::string, std::string> program_arguments(const std::string& workload, const nlohmann::json& args) {
+  const std::vector<std::string>& kept = Catalog<WorkloadKind>::of().find(workload)->host_args;
   std::map<std::string, std::string> arguments;
   for (const auto& [key, value] : args.items()) {
+    if (std::find(kept.begin(), kept.end(), key) != kept.end()) continue;
     if (!value.is_null()) arguments[key] = value.is_string() ? value.get<std::string>() : value.dump();
   }
   return arguments;
 }
 
 Async<void> execute(const Start& options, engine::RunContext& run) {
-  return run.start_workload(options.workload, options.as, program_arguments(options.args));
+  return run.start_workload({.workload = options.workload, .as = options.as, .args = options.args},
+                            program_arguments(options.workload, options.args));
 }
 
 const scenario::StepRegistration<Start> registration{"start",
