@@ -32,7 +32,9 @@ Awaitable<std::vector<Defect>> Clients::unsettled(Duration limit) {
   const TaskGroup::Membership here = tasks_.enter();
   std::vector<Turn> on_their_way;
   for (const Client& client : clients_) {
-    if (!client.waiting_for().empty()) on_their_way.push_back({&client, client.turns()});
+    const std::vector<Nonce> waiting = client.waiting_for();
+    // What was overdue before is not waited for again.
+    if (!waiting.empty() && !overdue_.contains(waiting.front())) on_their_way.push_back({&client, client.turns()});
   }
   std::vector<Defect> defects;
   auto settled = co_await with_deadline(limit, "settle", settle(on_their_way));

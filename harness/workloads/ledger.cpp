@@ -24,7 +24,7 @@ void describe(Choices<Repeats>& words) {
 void describe(Fields<Ledger>& fields) {
   fields.add("port", &Ledger::port, "TCP port in the guest.").between(1, 65535);
   fields.add("vsock", &Ledger::vsock, "vsock port in the guest.").between(1024, 65535);
-  fields.add("work", &Ledger::work, "What a request takes, from its entry to its answer.").between(0ms, 1h);
+  fields.add("work", &Ledger::work, "What a request takes, from its entry to its answer.").between(1ms, 1h);
   fields.add("repeats", &Ledger::repeats, "What becomes of a request that comes again after its connection failed.");
   fields.add("file", &Ledger::file,
              "Where in the guest entries are written at each quiesce. A guest that is restored goes on with what is "

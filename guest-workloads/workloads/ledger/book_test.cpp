@@ -84,6 +84,17 @@ TEST_F(BookFileTest, HoldsWhatWasEnteredUntilTheLastSync) {
   EXPECT_THAT(nonces_of(another), ElementsAre(70, 71, 73));
 }
 
+TEST_F(BookFileTest, OfAnEarlierLifeGoesOnWithNewEntries) {
+  book.enter(70);
+  EXPECT_EQ(BookFile(path).sync(book), "");
+  BookFile file(path);
+  EXPECT_EQ(file.load(book), "");
+  book.enter(71);
+  EXPECT_EQ(file.sync(book), "");
+  EXPECT_EQ(file.load(book), "");
+  EXPECT_THAT(nonces_of(book), ElementsAre(70, 71));
+}
+
 TEST_F(BookFileTest, ThatIsNotThereIsEmpty) {
   book.enter(70);
   EXPECT_EQ(BookFile(path).load(book), "");

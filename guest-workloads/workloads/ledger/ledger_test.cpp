@@ -120,6 +120,14 @@ TEST_F(Ledger, AnswersTheRequestsOfAConnectionInTheirOrder) {
   EXPECT_EQ(client.next(), "");
 }
 
+TEST_F(Ledger, AnswersWhenTheWorkOfARequestIsDone) {
+  start_ledger({"--work", "150ms"});
+  Client client(port);
+  const auto sent = std::chrono::steady_clock::now();
+  EXPECT_EQ(client.ask("do 70"), "done 70 1");
+  EXPECT_GE(std::chrono::steady_clock::now() - sent, std::chrono::milliseconds(150));
+}
+
 TEST_F(Ledger, ARequestThatComesAgainOnAnotherConnectionIsNotExecutedAgain) {
   start_ledger({"--work", "200"});
   Client cut(port);
@@ -199,11 +207,14 @@ TEST_F(Ledger, WithoutAFileARestoreChangesNothing) {
   EXPECT_EQ(client.ask("do 70"), "done 70 1");
   write_generation("restored");
   EXPECT_EQ(client.ask("do 71"), "done 71 2");
+  send("check");
+  EXPECT_EQ(next("verdict")["recoveries"], 0);
 }
 
 TEST_F(Ledger, EndsWhenItsPortIsTaken) {
   start_ledger();
   const pid_t first = pid;
+  received.clear();  // What the first one has said.
   start(LEDGER_PROGRAM, {"--port", port, "--vsock", "0"});
   EXPECT_TRUE(next_line().is_null());
   EXPECT_EQ(wait_exit(), 1);
