@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "harness/cli/display.h"
+#include "harness/cli/github.h"
 #include "harness/cli/leftover_lines.h"
 #include "harness/engine/journal.h"
 #include "harness/engine/runtime_directory.h"
@@ -56,9 +57,11 @@ void print_summary(std::ostream& out, std::size_t width, const engine::CampaignS
                    const engine::CampaignEnd& end) {
   const report::Summary summary = report::summarize(end.results.runs);
   out << "\n" << report::summary_table(end.results.runs, width);
-  out << fmt::format("\n{} of {} in {:.1f} s: {} as expected, {} unexpected, {} inconclusive, {} error, {} skipped\n",
-                     end.results.runs.size(), plural(end.planned, "run"), end.results.seconds, summary.as_expected,
-                     summary.unexpected, summary.inconclusive, summary.error, summary.skipped);
+  out << fmt::format(
+      "\n{} of {} in {:.1f} s: {} as expected{}, {} unexpected, {} inconclusive, {} error, {} skipped{}\n",
+      end.results.runs.size(), plural(end.planned, "run"), end.results.seconds, summary.as_expected,
+      summary.flaky > 0 ? fmt::format(" ({} flaky)", summary.flaky) : "", summary.unexpected, summary.inconclusive,
+      summary.error, summary.skipped, summary.known > 0 ? fmt::format(", {} known", summary.known) : "");
   if (end.interrupted) out << "interrupted: the results are of what had finished\n";
   if (end.results.runs.size() < end.planned) {
     out << "to go on: snaphammer run --resume " << settings.directory.string() << "\n";
@@ -122,6 +125,8 @@ Result<engine::CampaignEnd> conduct(Session& session, const CampaignOptions& opt
                                           .installation = installation,
                                           .parallel = runs_at_a_time(options.parallel),
                                           .fail_fast = options.fail_fast,
+                                          .retries = options.retries,
+                                          .known = options.known,
                                           .worker = {.command = {installation.program.string()}}};
   SNAP_TRY(doctor::check_before_campaign(
       session.parts.look_at_host(installation, settings.caches, base, settings.directory), uses_default_image(plans)));
@@ -153,6 +158,10 @@ Result<engine::CampaignEnd> conduct(Session& session, const CampaignOptions& opt
     const Result<void> written = reporter->campaign_ended(end.results);
     if (!written) end.own_errors.push_back(written.error().describe());
   }
+  if (const Result<void> told = tell_github(session.environment, end.results, out); !told) {
+    end.own_errors.push_back(told.error().describe());
+  }
+  for (const std::string& line : end.outdated) session.err << line << "\n";
   for (const std::string& error : end.own_errors) session.err << "snaphammer: " << error << "\n";
   return end;
 }

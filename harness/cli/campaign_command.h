@@ -24,6 +24,8 @@ struct CampaignOptions {
   bool no_color = false;
   std::filesystem::path resume;  ///< The directory of a campaign to continue; empty: a new one.
   nlohmann::json planning = {};  ///< For the journal of a new one.
+  unsigned retries = 0;
+  engine::KnownFailures known = {};
 
   void declare(CLI::App& app);
 };

@@ -271,6 +271,67 @@ TEST_F(CliTest, TheScenariosOfAResumedCampaignMayHaveMoved) {
   EXPECT_EQ(snaphammer({"run", "--resume", directory_ / "out", directory_ / "moved"}), 0) << err();
 }
 
+// ---- known failures and retries
+
+TEST_F(CliTest, AKnownFailureDoesNotFailTheCampaign) {
+  const std::string known = write("known.yaml",
+                                  "version: 1\nknown:\n  - runs: bad\n    finding: stale-page\n    reason: it forgets\n"
+                                  "    link: https://example.org/12\n");
+  scenario("bad", {"fail"});
+  EXPECT_EQ(run({directory_.path(), "--known", known}), 0) << err();
+  EXPECT_THAT(out(), AllOf(ContainsRegex("fail +known"), HasSubstr("known: it forgets (https://example.org/12)"),
+                           HasSubstr("0 unexpected"), HasSubstr("1 known")));
+  EXPECT_EQ(results().at("summary").at("known"), 1);
+  EXPECT_EQ(snaphammer({"run", "--resume", directory_ / "out"}), 0) << err();
+}
+
+TEST_F(CliTest, AKnownFailureThatPassesIsReported) {
+  const std::string known =
+      write("known.yaml", "version: 1\nknown:\n  - runs: good\n    finding: hang\n    reason: slow\n");
+  EXPECT_EQ(run({scenario("good", {"pass"}), "--known", known}), 0) << err();
+  EXPECT_THAT(err(), HasSubstr("known.yaml:3:5: known failure 'hang' was not seen"));
+}
+
+TEST_F(CliTest, AnInvalidFileOfKnownFailuresIs2) {
+  const std::string known = write("known.yaml", "version: 1\nknown:\n  - runs: good\n    findin: hang\n");
+  EXPECT_EQ(run({scenario("good", {"pass"}), "--known", known}), 2);
+  EXPECT_THAT(err(), AllOf(HasSubstr("known.yaml:4:5"), HasSubstr("'finding'")));
+}
+
+TEST_F(CliTest, ARunThatIsAsExpectedWhenTriedAgainIsFlaky) {
+  EXPECT_EQ(run({scenario("sometimes", {"fail_first"}), "--retry", "2"}), 0) << err();
+  EXPECT_THAT(out(), AllOf(ContainsRegex("flaky +as expected"), HasSubstr("tried before: expected pass, got fail (hang)"),
+                           HasSubstr("(1 flaky)")));
+  EXPECT_EQ(results().at("summary").at("flaky"), 1);
+  EXPECT_TRUE(fs::exists(directory_ / "out/runs/sometimes.s1/plan.json"));
+  EXPECT_EQ(results().at("runs").at(0).at("artifacts"), "runs/sometimes.s1.retry1");
+}
+
+TEST_F(CliTest, ARunThatNeverIsAsExpectedFailsAfterItsRetries) {
+  environment_["SCRIPTED_NOTES"] = directory_ / "notes";
+  EXPECT_EQ(run({scenario("bad", {"note", "fail"}), "--retry", "2"}), 1);
+  EXPECT_EQ(content_of(directory_ / "notes"), "bad.s1\nbad.s1.retry1\nbad.s1.retry2\n");
+  EXPECT_EQ(results().at("runs").at(0).at("attempts").size(), 2u);
+}
+
+// ---- CI systems
+
+TEST_F(CliTest, AJobOfGitHubGetsAnnotationsAndASummary) {
+  environment_["GITHUB_ACTIONS"] = "true";
+  environment_["GITHUB_STEP_SUMMARY"] = write("summary.md", "before\n");
+  EXPECT_EQ(run({scenario("bad", {"fail"}), scenario("good", {"pass"})}), 1);
+  EXPECT_THAT(out(), HasSubstr("\n::error title=bad.s1::expected pass, got fail (stale-page)%0Astale-page: as told%0A"));
+  EXPECT_THAT(out(), Not(HasSubstr("title=good")));
+  EXPECT_THAT(content_of(directory_ / "summary.md"), StartsWith("before\n## Snaphammer: 1 of 2 runs as expected"));
+}
+
+TEST_F(CliTest, AShardMayComeFromTheScheduler) {
+  EXPECT_EQ(run({scenario("a", {"pass"}), "--repeat", "2", "--shard", "auto"}), 2);
+  environment_["JOB_COMPLETION_INDEX"] = "1";
+  EXPECT_EQ(run({scenario("a", {"pass"}), "--repeat", "2", "--shard", "auto/2"}), 0) << err();
+  EXPECT_EQ(results().at("runs").at(0).at("seed"), 2);
+}
+
 // ---- replay and report
 
 TEST_F(CliTest, AReplaySaysHowOftenTheOutcomeCameBack) {

@@ -20,6 +20,11 @@ std::string kinds_of_findings(const report::RunResult& run) {
   return text;
 }
 
+const char* judgement_of(const report::RunResult& run) {
+  if (run.expected) return "as expected";
+  return run.known.empty() ? "UNEXPECTED" : "known";
+}
+
 class Lines : public engine::CampaignListener {
  public:
   explicit Lines(const DisplayOptions& options) : options_(options), painter_(options.color), ended_(options.done) {}
@@ -28,7 +33,7 @@ class Lines : public engine::CampaignListener {
   void run_phase(unsigned, std::string_view) override {}
   void run_ended(unsigned, const report::RunResult& result) override {
     ++ended_;
-    if (options_.kind == DisplayKind::kQuiet && result.expected) return;
+    if (options_.kind == DisplayKind::kQuiet && (result.expected || !result.known.empty())) return;
     options_.out << line_of(result) << std::flush;
   }
   void stopping(bool at_once) override {
@@ -40,12 +45,16 @@ class Lines : public engine::CampaignListener {
   // "[ 3/20] fail  as expected  stale-pages.on_remove=ignore.s1  2.1 s  stale-page x28461"
   std::string line_of(const report::RunResult& result) const {
     const std::string total = std::to_string(options_.total);
-    const std::string verdict =
-        fmt::format("{:<12} {:<11}", report::name_of(result.verdict), result.expected ? "as expected" : "UNEXPECTED");
+    const std::string verdict = fmt::format(
+        "{:<12} {:<11}", result.is_flaky() ? "flaky" : report::name_of(result.verdict), judgement_of(result));
     std::string line = fmt::format("[{:>{}}/{}] {}  {}  {:.1f} s", ended_, total.size(), total,
                                    painter_.paint(style_of(result), verdict), result.id, result.seconds);
     if (const std::string findings = kinds_of_findings(result); !findings.empty()) line += "  " + findings;
     line += "\n";
+    if (!result.known.empty()) return line + "        known: " + result.known + "\n";
+    for (const report::Attempt& attempt : result.attempts) {
+      line += "        tried before: " + attempt.message + " (" + attempt.artifacts + ")\n";
+    }
     if (!result.expected) {
       if (!result.message.empty()) line += "        " + result.message + "\n";
       line += "        again: " + result.reproduce + "\n";

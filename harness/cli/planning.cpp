@@ -15,7 +15,9 @@ json to_json(const Planning& planning) {
           {"shard", planning.shard},
           {"seed", planning.seed ? json(*planning.seed) : json()},
           {"repeat", planning.repeat ? json(*planning.repeat) : json()},
-          {"random_seed", planning.random_seed}};
+          {"random_seed", planning.random_seed},
+          {"known", planning.known.empty() ? "" : std::filesystem::absolute(planning.known).string()},
+          {"retries", planning.retries}};
 }
 
 Result<Planning> planning_from_json(const json& stored) {
@@ -25,6 +27,8 @@ Result<Planning> planning_from_json(const json& stored) {
     stored.at("filters").get_to(planning.filters);
     stored.at("shard").get_to(planning.shard);
     stored.at("random_seed").get_to(planning.random_seed);
+    planning.known = stored.at("known").get<std::string>();
+    stored.at("retries").get_to(planning.retries);
     if (!stored.at("seed").is_null()) planning.seed = stored.at("seed").get<std::uint64_t>();
     if (!stored.at("repeat").is_null()) planning.repeat = stored.at("repeat").get<unsigned>();
   } catch (const json::exception&) {
@@ -32,6 +36,14 @@ Result<Planning> planning_from_json(const json& stored) {
         .advise("begin again what began it");
   }
   return planning;
+}
+
+std::optional<engine::KnownFailures> known_failures(Session& session, const Planning& planning) {
+  if (planning.known.empty()) return engine::KnownFailures();
+  engine::LoadedKnownFailures loaded = engine::load_known_failures(planning.known);
+  if (loaded.diagnostics.empty()) return std::move(loaded.failures);
+  session.err << scenario::format(loaded.diagnostics);
+  return std::nullopt;
 }
 
 Result<std::optional<std::vector<scenario::RunPlan>>> plan(Session& session, const Planning& planning) {

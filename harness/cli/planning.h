@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/cli/command.h"
+#include "harness/engine/known_failures.h"
 #include "harness/scenario/plan.h"
 
 namespace snaphammer::cli {
@@ -25,11 +26,16 @@ struct Planning {
   std::optional<std::uint64_t> seed;
   std::optional<unsigned> repeat;
   std::uint64_t random_seed = 1;  ///< For scenarios without a seed.
+  std::filesystem::path known;    ///< The file of known failures; empty: there are none.
+  unsigned retries = 0;
 };
 
 /// Paths are written absolute: a campaign may be resumed from another directory.
 nlohmann::json to_json(const Planning& planning);
 Result<Planning> planning_from_json(const nlohmann::json& json);
+
+/// Those of `planning.known`. Nothing when the file is not valid, which has been said then.
+std::optional<engine::KnownFailures> known_failures(Session& session, const Planning& planning);
 
 /// The runs, possibly none for a shard; an error when nothing matches the filters. Nothing when a file is not valid.
 Result<std::optional<std::vector<scenario::RunPlan>>> plan(Session& session, const Planning& planning);

@@ -1,7 +1,10 @@
+#include <fmt/format.h>
+
 #include "harness/cli/campaign_command.h"
 #include "harness/cli/command.h"
 #include "harness/cli/planning.h"
 #include "harness/engine/journal.h"
+#include "harness/engine/shard_choice.h"
 
 namespace snaphammer::cli {
 namespace {
@@ -23,11 +26,21 @@ class RunCommand : public Command {
         ->expected(1)
         ->take_all()
         ->excludes(resume);
-    app.add_option("--shard", planning_.shard, "I/N: only every Nth run, from the Ith")->excludes(resume);
+    app.add_option("--shard", planning_.shard,
+                   "I/N: only every Nth run, from the Ith; auto or auto/N: as the job scheduler says "
+                   "(Buildkite, GitLab, Slurm arrays; with /N Kubernetes indexed jobs)")
+        ->excludes(resume);
     app.add_option("--seed", planning_.seed, "First seed of every scenario, instead of the scenario's own")
         ->excludes(resume);
     app.add_option("--repeat", planning_.repeat, "Runs per point, instead of the scenario's own")
         ->check(CLI::Range(1u, 1'000'000u))
+        ->excludes(resume);
+    app.add_option("--known", planning_.known,
+                   "A file of known failures, which do not fail the campaign: see the example below")
+        ->excludes(resume);
+    app.add_option("--retry", planning_.retries,
+                   "Try a run that is not as expected up to this many times more; if it is then, it is flaky")
+        ->check(CLI::Range(0u, 100u))
         ->excludes(resume);
     CLI::Option* const fast = app.add_flag("--fail-fast", options_.fail_fast, "Stop after the first unexpected run");
     app.add_flag("--keep-going", keep_going_, "Run all of them, whatever comes (default)")->excludes(fast);
@@ -40,6 +53,13 @@ class RunCommand : public Command {
         "  snaphammer run scenarios --shard 2/5 --out results --report junit=results.xml\n"
         "  snaphammer run my.yaml --report json=- | jq .summary\n"
         "  snaphammer run --resume snaphammer-out/20260131-235959-4f1c\n"
+        "\nA file of known failures (--known):\n"
+        "  version: 1\n"
+        "  known:\n"
+        "    - runs: \"stale-*,on_remove=ignore\"     # as --filter takes it\n"
+        "      finding: stale-page\n"
+        "      reason: the page server forgets removes\n"
+        "      link: https://example.org/issues/12\n"
         "\nCtrl-C ends the workers in an orderly way and keeps what has finished; a second one kills them.");
   }
 
@@ -50,9 +70,16 @@ class RunCommand : public Command {
       return Error(ErrorKind::kInvalid, "PATH is required").advise("see `snaphammer run --help`");
     } else {
       planning_.random_seed = scenario::fresh_seed();
+      if (!planning_.shard.empty()) {
+        SNAP_ASSIGN(planning_.shard, chosen_shard(session.environment));
+      }
     }
+    auto known = known_failures(session, planning_);
+    if (!known) return kInvalidInput;
     SNAP_ASSIGN(auto plans, plan(session, planning_));
     if (!plans) return kInvalidInput;
+    options_.known = *std::move(known);
+    options_.retries = planning_.retries;
     if (plans->empty()) {
       session.err << "no run falls into shard " << planning_.shard << "\n";
       return kAllAsExpected;
@@ -71,6 +98,12 @@ class RunCommand : public Command {
     if (!planning_.paths.empty()) stored->paths = planning_.paths;
     planning_ = *std::move(stored);
     return {};
+  }
+
+  // As I/N, which a resumed campaign takes wherever it runs then.
+  Result<std::string> chosen_shard(const engine::Environment& environment) const {
+    SNAP_ASSIGN(const engine::Shard shard, engine::choose_shard(planning_.shard, environment));
+    return fmt::format("{}/{}", shard.index, shard.count);
   }
 
   Planning planning_;

@@ -29,6 +29,7 @@ std::string Painter::paint(Style style, std::string_view text) const {
 
 Style style_of(const report::RunResult& run) {
   if (run.verdict == report::Verdict::kSkipped) return Style::kFaint;
+  if (run.is_flaky() || !run.known.empty()) return Style::kDoubtful;
   if (run.expected) return Style::kGood;
   return run.verdict == report::Verdict::kInconclusive ? Style::kDoubtful : Style::kBad;
 }

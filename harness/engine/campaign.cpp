@@ -5,6 +5,7 @@
 #include <ctime>
 #include <deque>
 #include <exception>
+#include <optional>
 #include <random>
 #include <thread>
 
@@ -116,17 +117,43 @@ class Campaign {
       const std::size_t index = pending_.front();
       pending_.pop_front();
       listener_.run_began(slot, plans_[index]);
-      const TimePoint began = SteadyClock::now();
-      Result<report::RunResult> result = co_await run_one(slot, index);
-      if (!result && result.error().kind() == ErrorKind::kCancelled) co_return;
-      report::RunResult outcome = result ? *std::move(result) : outcome_of_error(plans_[index], result.error());
-      outcome.seconds = std::chrono::duration<double>(SteadyClock::now() - began).count();
-      finish(slot, index, std::move(outcome));
+      std::optional<report::RunResult> result = co_await run_until_settled(slot, plans_[index]);
+      if (!result) co_return;
+      finish(slot, index, *std::move(result));
     }
   }
 
-  Async<report::RunResult> run_one(unsigned slot, std::size_t index) {
-    const scenario::RunPlan& plan = plans_[index];
+  // A run and, while it ends in a surprise, its retries. Nothing when it was stopped before it had a result.
+  Awaitable<std::optional<report::RunResult>> run_until_settled(unsigned slot, const scenario::RunPlan& plan) {
+    std::optional<report::RunResult> settled;
+    std::vector<report::Attempt> attempts;
+    for (unsigned retry = 0; retry <= settings_.retries && !(settled && interrupted_); ++retry) {
+      scenario::RunPlan attempt = plan;
+      if (retry > 0) attempt.id += fmt::format(".retry{}", retry);
+      const TimePoint began = SteadyClock::now();
+      Result<report::RunResult> result = co_await run_one(slot, attempt);
+      if (!result && result.error().kind() == ErrorKind::kCancelled) break;
+      if (settled) attempts.push_back({settled->verdict, settled->message, settled->artifacts});
+      settled = result ? *std::move(result) : outcome_of_error(attempt, result.error());
+      settled->seconds = std::chrono::duration<double>(SteadyClock::now() - began).count();
+      settled->artifacts = fs::path("runs") / attempt.id;
+      settled->reproduce = "snaphammer replay " + artifacts_of(attempt).string();
+      settled->id = plan.id;
+      settled->attempts = attempts;
+      judge(plan, *settled);
+      if (!settled->is_surprise()) break;
+    }
+    co_return settled;
+  }
+
+  void judge(const scenario::RunPlan& plan, report::RunResult& result) const {
+    const scenario::Judgement judgement = scenario::judge(plan, result);
+    result.expected = judgement.expected;
+    if (!result.expected && result.message.empty()) result.message = judgement.reason;
+    result.known = settings_.known.explain(plan, result);
+  }
+
+  Async<report::RunResult> run_one(unsigned slot, scenario::RunPlan plan) {
     RunPaths paths{.artifacts = artifacts_of(plan),
                    .runtime = {},
                    .caches = settings_.caches,
@@ -135,7 +162,7 @@ class Campaign {
     fs::remove_all(paths.artifacts, error);  // Of a run that its campaign did not live to see the end of.
     if (!error) fs::create_directories(paths.artifacts, error);
     if (error) co_return errno_error("create " + paths.artifacts.string(), error.value());
-    CO_SNAP_ASSIGN(paths.runtime, runtime_.make_subdirectory(std::to_string(index)));
+    CO_SNAP_ASSIGN(paths.runtime, runtime_.make_subdirectory(std::to_string(slot)));
     std::function<void(std::string_view)> on_phase = [this, slot](std::string_view phase) {
       listener_.run_phase(slot, phase);
     };
@@ -147,15 +174,9 @@ class Campaign {
   }
 
   void finish(unsigned slot, std::size_t index, report::RunResult result) {
-    const scenario::RunPlan& plan = plans_[index];
-    const scenario::Judgement judgement = scenario::judge(plan, result);
-    result.expected = judgement.expected;
-    if (!result.expected && result.message.empty()) result.message = judgement.reason;
-    result.artifacts = fs::path("runs") / plan.id;
-    result.reproduce = "snaphammer replay " + artifacts_of(plan).string();
     if (const Result<void> kept = journal_.record(index, result, seconds()); !kept) {
       journal_failed_ = true;
-      own_errors_.push_back(kept.error().in("keep the result of " + plan.id).describe());
+      own_errors_.push_back(kept.error().in("keep the result of " + plans_[index].id).describe());
       return;
     }
     note_failure(result);
@@ -164,9 +185,7 @@ class Campaign {
     if (SteadyClock::now() - written_ >= kResultsEvery) write_results();
   }
 
-  void note_failure(const report::RunResult& result) {
-    failed_ |= !result.expected && result.verdict != report::Verdict::kSkipped;
-  }
+  void note_failure(const report::RunResult& result) { failed_ |= result.is_surprise(); }
 
   double seconds() const {
     return seconds_before_ + std::chrono::duration<double>(SteadyClock::now() - began_).count();
@@ -202,7 +221,14 @@ class Campaign {
     return {.results = state_.results(),
             .planned = plans_.size(),
             .interrupted = interrupted_,
-            .own_errors = std::move(own_errors_)};
+            .own_errors = std::move(own_errors_),
+            .outdated = outdated()};
+  }
+
+  std::vector<std::string> outdated() const {
+    std::vector<const report::RunResult*> results(plans_.size(), nullptr);
+    for (const auto& [place, result] : state_.finished) results[place] = &result;
+    return settings_.known.outdated(plans_, results);
   }
 
   const TimePoint began_ = SteadyClock::now();

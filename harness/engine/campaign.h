@@ -19,6 +19,7 @@
 
 #include "harness/engine/caches.h"
 #include "harness/engine/installation.h"
+#include "harness/engine/known_failures.h"
 #include "harness/engine/worker_process.h"
 #include "harness/report/campaign.h"
 #include "harness/scenario/plan.h"
@@ -37,6 +38,8 @@ struct CampaignSettings {
   Installation installation;
   unsigned parallel = 1;   ///< Runs at a time.
   bool fail_fast = false;  ///< Start nothing more after the first run that was not as expected.
+  unsigned retries = 0;    ///< How often a run is tried again that is neither as expected nor a known failure.
+  KnownFailures known = {};
   WorkerOptions worker;
 };
 
@@ -56,6 +59,7 @@ struct CampaignEnd {
   std::size_t planned = 0;
   bool interrupted = false;
   std::vector<std::string> own_errors;  ///< What the campaign itself did wrong or could not do.
+  std::vector<std::string> outdated;    ///< Known failures that have had their day: KnownFailures::outdated().
 };
 
 /// Date, time and some random digits: "20260131-235959-4f1c".

@@ -78,7 +78,7 @@ Result<void> check_is_journal(const Database& database, const fs::path& file) {
   return {};
 }
 
-Result<Database> open(const fs::path& directory, Database::Access access) {
+Result<Database> open(const fs::path& directory) {
   const fs::path file = directory / kName;
   if (!has_journal(directory)) {
     return Error(ErrorKind::kInvalid, file.string() + ": no such file")
@@ -86,7 +86,7 @@ Result<Database> open(const fs::path& directory, Database::Access access) {
             "name the directory that `snaphammer run` called results; a campaign that died before it had a "
             "journal has run nothing: begin it again with `snaphammer run`");
   }
-  Result<Database> database = Database::open(file, access);
+  Result<Database> database = Database::open(file, Database::Access::kWrite);
   if (!database) return with_advice(database.error(), file);
   if (const Result<void> known = check_is_journal(*database, file); !known) return with_advice(known.error(), file);
   return database;
@@ -222,7 +222,8 @@ bool has_journal(const fs::path& directory) {
 }
 
 Result<JournalContent> read_journal(const fs::path& directory) {
-  SNAP_ASSIGN(const Database database, open(directory, Database::Access::kRead));
+  // Not only for reading: what a killed campaign was writing is first taken back by whoever opens it next.
+  SNAP_ASSIGN(const Database database, open(directory));
   Result<JournalContent> content = read(database, directory / kName);
   if (!content) return with_advice(content.error(), directory / kName);
   return content;
@@ -242,7 +243,7 @@ Result<Journal> Journal::create(const fs::path& directory, const JournalHead& he
   if (::rename(unfinished.c_str(), (directory / kName).c_str()) != 0 || ::fsync(locked.get()) != 0) {
     return errno_error("create " + (directory / kName).string());
   }
-  SNAP_ASSIGN(Database database, open(directory, Database::Access::kWrite));
+  SNAP_ASSIGN(Database database, open(directory));
   SNAP_TRY(make_durable(database));
   SNAP_ASSIGN(JournalContent content, read(database, directory / kName));
   return Journal(std::move(locked), std::move(database), std::move(content));
@@ -250,7 +251,7 @@ Result<Journal> Journal::create(const fs::path& directory, const JournalHead& he
 
 Result<Journal> Journal::resume(const fs::path& directory, std::string_view version,
                                 const std::vector<scenario::RunPlan>& plans) {
-  SNAP_ASSIGN(Database database, open(directory, Database::Access::kWrite));
+  SNAP_ASSIGN(Database database, open(directory));
   SNAP_ASSIGN(UniqueFd locked, lock(directory));
   SNAP_ASSIGN(JournalContent content, read(database, directory / kName));
   SNAP_TRY(refuse_other_plan(database, directory / kName, content.head, version, plans));

@@ -84,7 +84,6 @@ std::string Statement::text(int column) const {
 
 Result<Database> Database::open(const std::filesystem::path& file, Access access) {
   int flags = SQLITE_OPEN_READWRITE;
-  if (access == Access::kRead) flags = SQLITE_OPEN_READONLY;
   if (access == Access::kCreate) flags |= SQLITE_OPEN_CREATE;
   sqlite3* opened = nullptr;
   const int code = ::sqlite3_open_v2(file.c_str(), &opened, flags | SQLITE_OPEN_NOMUTEX, nullptr);

@@ -59,8 +59,7 @@ class Statement {
 class Database {
  public:
   enum class Access {
-    kRead,
-    kWrite,   ///< The file must exist.
+    kWrite,   ///< The file must exist. One that may not be written is opened for reading.
     kCreate,  ///< Made when missing.
   };
   static Result<Database> open(const std::filesystem::path& file, Access access);

@@ -17,6 +17,11 @@ Summary summarize(const std::vector<RunResult>& runs) {
     ++summary.total;
     if (run.expected) {
       ++summary.as_expected;
+      summary.flaky += run.is_flaky() ? 1 : 0;
+      continue;
+    }
+    if (!run.known.empty()) {
+      ++summary.known;
       continue;
     }
     switch (run.verdict) {
@@ -55,7 +60,8 @@ ordered_json to_json(const CampaignResult& campaign) {
             {"inconclusive", summary.inconclusive},
             {"error", summary.error},
             {"skipped", summary.skipped},
-            {"flaky", summary.flaky}}},
+            {"flaky", summary.flaky},
+            {"known", summary.known}}},
           {"runs", std::move(runs)}};
 }
 

@@ -31,7 +31,8 @@ struct Summary {
   std::size_t inconclusive = 0;  ///< These three: when that was not what was expected.
   std::size_t error = 0;
   std::size_t skipped = 0;
-  std::size_t flaky = 0;  ///< Always 0 while no run is retried.
+  std::size_t flaky = 0;
+  std::size_t known = 0;  ///< Known failures.
   bool operator==(const Summary&) const = default;
 };
 Summary summarize(const std::vector<RunResult>& runs);

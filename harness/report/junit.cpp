@@ -50,6 +50,7 @@ std::string outcome(const RunResult& run) {
     details += fmt::format("{} ({}, {} times): {}\n", finding.id, finding.oracle, finding.count, finding.message);
   }
   if (run.expected) return {};
+  if (!run.known.empty()) return fmt::format("      <skipped message=\"known: {}\"/>\n", escaped(run.known));
   if (run.verdict == Verdict::kSkipped) return fmt::format("      <skipped message=\"{}\"/>\n", escaped(reason));
   const bool is_failure = run.verdict == Verdict::kPass || run.verdict == Verdict::kFail;
   const char* element = is_failure ? "failure" : "error";
@@ -67,6 +68,7 @@ std::string test_case(const RunResult& run) {
     text += property("point." + path, value.is_string() ? value.get<std::string>() : value.dump());
   }
   text += property("reproduce", run.reproduce);
+  if (run.is_flaky()) text += property("flaky", run.attempts.front().message);
   text += "      </properties>\n";
   return text + outcome(run) + "    </testcase>\n";
 }
@@ -88,7 +90,7 @@ Counts count(const std::vector<RunResult>& runs, std::string_view scenario) {
   counts.tests = summary.total;
   counts.failures = summary.unexpected;
   counts.errors = summary.inconclusive + summary.error;
-  counts.skipped = summary.skipped;
+  counts.skipped = summary.skipped + summary.known;
   return counts;
 }
 std::string attributes(const Counts& counts) {

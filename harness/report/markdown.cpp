@@ -47,15 +47,12 @@ std::string row(const RunResult& run) {
   std::vector<double> restores;
   for (const RestoreReport& restore : run.restores) restores.push_back(restore.to_healthy_ms);
   const std::string restore = restores.empty() ? "-" : fmt::format("{:.0f} ms", percentile(restores, 50));
-  const std::string verdict = fmt::format("{}{}", name_of(run.verdict),
-                                          run.expected                       ? ""
-                                          : run.verdict == Verdict::kSkipped ? ""
-                                                                             : " ✗");
+  std::string verdict(run.is_flaky() ? "flaky" : name_of(run.verdict));
+  if (run.is_surprise()) verdict += " ✗";
+  if (!run.known.empty()) verdict += " (known)";
   return fmt::format("| {} | {} | {} | {} | {} | {} |\n", cell(run.scenario), cell(point_label(run.point)), run.seed,
                      verdict, cell(findings_of(run)), restore);
 }
-
-bool needs_attention(const RunResult& run) { return !run.expected && run.verdict != Verdict::kSkipped; }
 
 }  // namespace
 
@@ -66,7 +63,8 @@ std::string render_markdown(const CampaignResult& campaign) {
                                                         {summary.inconclusive, "inconclusive"},
                                                         {summary.error, "error"},
                                                         {summary.skipped, "skipped"},
-                                                        {summary.flaky, "flaky"}};
+                                                        {summary.flaky, "flaky"},
+                                                        {summary.known, "known"}};
   std::string line;
   for (const auto& [count, name] : others) {
     if (count > 0) line += fmt::format("{}{} {}", line.empty() ? "" : ", ", count, name);
@@ -75,16 +73,23 @@ std::string render_markdown(const CampaignResult& campaign) {
   text += "| Scenario | Point | Seed | Verdict | Findings | Restore to healthy (p50) |\n|---|---|--:|---|---|--:|\n";
   for (const bool attention : {true, false}) {
     for (const RunResult& run : campaign.runs) {
-      if (needs_attention(run) == attention) text += row(run);
+      if (run.is_surprise() == attention) text += row(run);
     }
   }
   for (const RunResult& run : campaign.runs) {
-    if (!needs_attention(run)) continue;
+    if (!run.is_surprise()) continue;
     text += fmt::format("\n**{}**: {}\n", cell(run.id), cell(run.message));
     for (const Finding& finding : run.findings) {
       text += fmt::format("- `{}` ({}): {}\n", finding.id, cell(finding.oracle), cell(finding.message));
     }
     text += fmt::format("\n```\n{}\n```\n", run.reproduce);
+  }
+  for (const RunResult& run : campaign.runs) {
+    if (!run.known.empty()) text += fmt::format("\n**{}** is a known failure: {}\n", cell(run.id), cell(run.known));
+    for (const Attempt& attempt : run.is_flaky() ? run.attempts : std::vector<Attempt>()) {
+      text += fmt::format("\n**{}** is flaky: {}; artifacts: {}\n", cell(run.id), cell(attempt.message),
+                          cell(attempt.artifacts));
+    }
   }
   return text;
 }

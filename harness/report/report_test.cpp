@@ -137,7 +137,7 @@ TEST(Results, TheKeysAreThoseOfTheContractInItsOrder) {
   const ordered_json whole = to_json(campaign());
   EXPECT_THAT(keys(whole), ElementsAre("schema", "tool", "campaign", "host", "started", "seconds", "summary", "runs"));
   EXPECT_THAT(keys(whole["summary"]),
-              ElementsAre("total", "as_expected", "unexpected", "inconclusive", "error", "skipped", "flaky"));
+              ElementsAre("total", "as_expected", "unexpected", "inconclusive", "error", "skipped", "flaky", "known"));
   const ordered_json& run = whole["runs"][1];
   EXPECT_THAT(keys(run), ElementsAre("id", "scenario", "point", "seed", "verdict", "expected", "message", "findings",
                                      "faults", "restores", "pauses", "accel", "accel_reason", "guest_kernel", "seconds",
@@ -194,10 +194,68 @@ TEST(Results, AnotherSchemaIsRefused) {
 
 TEST(Results, TheSummaryCountsEachRunOnce) {
   Summary summary = summarize(campaign().runs);
-  EXPECT_EQ(summary, (Summary{5, 1, 1, 1, 1, 1, 0}));
+  EXPECT_EQ(summary, (Summary{5, 1, 1, 1, 1, 1, 0, 0}));
   RunResult inverted = failed();
   inverted.expected = true;
   EXPECT_EQ(summarize({inverted}).as_expected, 1u);
+}
+
+RunResult known_failure() {
+  RunResult run = failed();
+  run.known = "the server forgets removes (https://example.org/12)";
+  return run;
+}
+RunResult flaky() {
+  RunResult run = passed("sometimes", 3);
+  run.attempts = {{Verdict::kFail, "expected pass, got fail (hang)", "runs/sometimes.s3"}};
+  return run;
+}
+
+TEST(Results, AKnownFailureIsCountedAsThatAlone) {
+  EXPECT_EQ(summarize({known_failure()}), (Summary{1, 0, 0, 0, 0, 0, 0, 1}));
+  EXPECT_FALSE(known_failure().is_surprise());
+}
+
+TEST(Results, AFlakyRunIsCountedByItsVerdictToo) {
+  EXPECT_EQ(summarize({flaky()}), (Summary{1, 1, 0, 0, 0, 0, 1, 0}));
+}
+
+TEST(Results, WhatIsKnownAndWhatWasTriedBeforeComeBackFromJson) {
+  for (const RunResult& run : {known_failure(), flaky()}) {
+    const auto again = run_result_from_json(to_json(run));
+    ASSERT_TRUE(again) << again.error().describe();
+    EXPECT_EQ(to_json(*again), to_json(run));
+  }
+}
+
+TEST(Reports, AKnownFailureFailsNothingAndIsShown) {
+  CampaignResult known = campaign();
+  known.runs = {known_failure()};
+  EXPECT_THAT(render_tap(known), HasSubstr("not ok 1 - stale-pages.on_remove=ignore.s7 # TODO the server forgets"));
+  EXPECT_THAT(render_junit(known), HasSubstr("<skipped message=\"known: the server forgets"));
+  EXPECT_THAT(render_junit(known), HasSubstr("failures=\"0\" errors=\"0\" skipped=\"1\""));
+  EXPECT_THAT(render_markdown(known), HasSubstr("| fail (known) |"));
+  EXPECT_THAT(render_markdown(known), HasSubstr("is a known failure: the server forgets"));
+}
+
+TEST(Reports, GitHubGetsAnAnnotationForWhatSomebodyMustLookAt) {
+  CampaignResult mixed = campaign();
+  mixed.runs = {passed("fine", 1), failed(), known_failure(), flaky()};
+  const std::string text = render_github(mixed);
+  EXPECT_THAT(text, HasSubstr("::error title=stale-pages.on_remove=ignore.s7::expected pass, got fail (stale-page)%0A"));
+  EXPECT_THAT(text, HasSubstr("%0Aagain: snaphammer replay "));
+  EXPECT_THAT(text, HasSubstr("::notice title=stale-pages.on_remove=ignore.s7::known failure: the server forgets"));
+  EXPECT_THAT(text, HasSubstr("::warning title=sometimes.s3::flaky: expected pass, got fail (hang)\n"));
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 3);
+}
+
+TEST(Reports, AFlakyRunIsCalledThatAndSaysHowItFailed) {
+  CampaignResult once = campaign();
+  once.runs = {flaky()};
+  EXPECT_THAT(render_junit(once), HasSubstr("name=\"flaky\" value=\"expected pass, got fail (hang)\""));
+  EXPECT_THAT(render_markdown(once), HasSubstr("| flaky |"));
+  EXPECT_THAT(render_markdown(once), HasSubstr("artifacts: runs/sometimes.s3"));
+  EXPECT_THAT(summary_table(once.runs, 100), HasSubstr("flaky 1"));
 }
 
 // ---- the table
@@ -316,7 +374,7 @@ TEST_F(Reporters, WhatCannotBeWrittenIsAnError) {
 
 TEST(ReporterSpec, SaysWhatIsWrong) {
   EXPECT_EQ(make_reporters("junitt=x").error().describe(),
-            "--report: unknown format 'junitt'; use json, junit, markdown or tap, as in junit=out.xml");
+            "--report: unknown format 'junitt'; use github, json, junit, markdown or tap, as in junit=out.xml");
   EXPECT_EQ(make_reporters("tap=").error().describe(),
             "--report: no file for 'tap'; write it as tap=FILE; - is standard output");
   EXPECT_FALSE(make_reporters("tap=a,json"));

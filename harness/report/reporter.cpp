@@ -43,6 +43,7 @@ class FileReporter : public Reporter {
 
 const std::vector<ReportFormat>& report_formats() {
   static const std::vector<ReportFormat> formats{
+      {"github", "annotations, for GitHub Actions", render_github},
       {"json", "results.json, for programs", render_json},
       {"junit", "JUnit XML, for CI systems", render_junit},
       {"markdown", "a summary for pull requests", render_markdown},
@@ -65,7 +66,7 @@ Result<std::vector<std::unique_ptr<Reporter>>> make_reporters(std::string_view s
         std::find_if(formats.begin(), formats.end(), [&](const ReportFormat& f) { return f.name == name; });
     if (format == formats.end()) {
       return Error(ErrorKind::kInvalid, fmt::format("--report: unknown format '{}'", name))
-          .advise("use json, junit, markdown or tap, as in junit=out.xml");
+          .advise("use github, json, junit, markdown or tap, as in junit=out.xml");
     }
     if (equals == std::string_view::npos || equals + 1 == one.size()) {
       return Error(ErrorKind::kInvalid, fmt::format("--report: no file for '{}'", name))

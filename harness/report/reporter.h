@@ -32,7 +32,7 @@ class Reporter {
 /// A whole report as text, of a finished campaign.
 using Render = std::string (*)(const CampaignResult& campaign);
 
-/// A format by name: `junit`, `tap`, `json`, `markdown`.
+/// A format by name: `github`, `json`, `junit`, `markdown`, `tap`.
 struct ReportFormat {
   std::string_view name;
   std::string_view summary;
@@ -45,6 +45,7 @@ const std::vector<ReportFormat>& report_formats();
 Result<std::vector<std::unique_ptr<Reporter>>> make_reporters(std::string_view spec);
 
 /// The formats, one file each.
+std::string render_github(const CampaignResult& campaign);
 std::string render_json(const CampaignResult& campaign);
 std::string render_junit(const CampaignResult& campaign);
 std::string render_tap(const CampaignResult& campaign);

@@ -99,6 +99,24 @@ void read_pause(JsonReader& read, PauseReport& pause) {
   read("bytes", pause.bytes);
 }
 
+
+void read_verdict(JsonReader& read, Verdict& verdict) {
+  std::string word;
+  read("verdict", word);
+  const auto found = std::find_if(kVerdicts.begin(), kVerdicts.end(), [&](const auto& v) { return v.second == word; });
+  if (found == kVerdicts.end()) return read.fail("'verdict' is unknown");
+  verdict = found->first;
+}
+
+ordered_json write(const Attempt& attempt) {
+  return {{"verdict", name_of(attempt.verdict)}, {"message", utf8(attempt.message)}, {"artifacts", attempt.artifacts}};
+}
+void read_attempt(JsonReader& read, Attempt& attempt) {
+  read_verdict(read, attempt.verdict);
+  read("message", attempt.message);
+  read("artifacts", attempt.artifacts);
+}
+
 template <class T>
 ordered_json write_all(const std::vector<T>& values) {
   ordered_json list = ordered_json::array();
@@ -113,14 +131,6 @@ void read_point(JsonReader& read, RunResult& run) {
   for (const auto& [path, value] : point->items()) run.point.emplace_back(path, value);
 }
 
-void read_verdict(JsonReader& read, RunResult& run) {
-  std::string word;
-  read("verdict", word);
-  const auto found = std::find_if(kVerdicts.begin(), kVerdicts.end(), [&](const auto& v) { return v.second == word; });
-  if (found == kVerdicts.end()) return read.fail("'verdict' is unknown");
-  run.verdict = found->first;
-}
-
 }  // namespace
 
 std::string_view name_of(Verdict verdict) {
@@ -133,23 +143,26 @@ std::string_view name_of(Verdict verdict) {
 ordered_json to_json(const RunResult& run) {
   ordered_json point = ordered_json::object();
   for (const auto& [path, value] : run.point) point[path] = value;
-  return {{"id", run.id},
-          {"scenario", run.scenario},
-          {"point", point},
-          {"seed", run.seed},
-          {"verdict", name_of(run.verdict)},
-          {"expected", run.expected},
-          {"message", utf8(run.message)},
-          {"findings", write_all(run.findings)},
-          {"faults", write_all(run.faults)},
-          {"restores", write_all(run.restores)},
-          {"pauses", write_all(run.pauses)},
-          {"accel", run.accel},
-          {"accel_reason", utf8(run.accel_reason)},
-          {"guest_kernel", utf8(run.guest_kernel)},
-          {"seconds", run.seconds},
-          {"artifacts", run.artifacts},
-          {"reproduce", run.reproduce}};
+  ordered_json stored{{"id", run.id},
+                      {"scenario", run.scenario},
+                      {"point", point},
+                      {"seed", run.seed},
+                      {"verdict", name_of(run.verdict)},
+                      {"expected", run.expected},
+                      {"message", utf8(run.message)},
+                      {"findings", write_all(run.findings)},
+                      {"faults", write_all(run.faults)},
+                      {"restores", write_all(run.restores)},
+                      {"pauses", write_all(run.pauses)},
+                      {"accel", run.accel},
+                      {"accel_reason", utf8(run.accel_reason)},
+                      {"guest_kernel", utf8(run.guest_kernel)},
+                      {"seconds", run.seconds},
+                      {"artifacts", run.artifacts},
+                      {"reproduce", run.reproduce}};
+  if (!run.known.empty()) stored["known"] = utf8(run.known);
+  if (!run.attempts.empty()) stored["attempts"] = write_all(run.attempts);
+  return stored;
 }
 
 Result<RunResult> run_result_from_json(const ordered_json& stored) {
@@ -159,7 +172,7 @@ Result<RunResult> run_result_from_json(const ordered_json& stored) {
   read("scenario", run.scenario);
   read_point(read, run);
   read("seed", run.seed);
-  read_verdict(read, run);
+  read_verdict(read, run.verdict);
   read("expected", run.expected);
   read("message", run.message);
   read.list("findings", run.findings, read_finding);
@@ -172,6 +185,8 @@ Result<RunResult> run_result_from_json(const ordered_json& stored) {
   read("seconds", run.seconds);
   read("artifacts", run.artifacts);
   read("reproduce", run.reproduce);
+  if (stored.is_object() && stored.contains("known")) read("known", run.known);
+  if (stored.is_object() && stored.contains("attempts")) read.list("attempts", run.attempts, read_attempt);
   SNAP_TRY(read.status());
   return run;
 }

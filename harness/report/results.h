@@ -54,6 +54,13 @@ struct PauseReport {
   std::uint64_t bytes = 0;
 };
 
+/// An execution of a run that was not as expected, and was tried again.
+struct Attempt {
+  Verdict verdict = Verdict::kError;
+  std::string message;
+  std::string artifacts;  ///< As of a RunResult.
+};
+
 struct RunResult {
   std::string id;
   std::string scenario;
@@ -72,6 +79,13 @@ struct RunResult {
   double seconds = 0;
   std::string artifacts;  ///< Relative to the campaign's directory.
   std::string reproduce;
+  std::string known;               ///< Why this failure is a known one; empty for all others.
+  std::vector<Attempt> attempts;   ///< Those before this one.
+
+  /// Only as expected when it was tried again.
+  bool is_flaky() const { return expected && !attempts.empty(); }
+  /// Something that a person must look at: neither as expected nor known, and not for want of a capability.
+  bool is_surprise() const { return !expected && known.empty() && verdict != Verdict::kSkipped; }
 };
 
 /// Ordered, so that the file reads as the contract is written, and points and phases keep their order.

@@ -41,13 +41,15 @@ json uffd_schema() {
 }
 json list_of(json element) { return {{"type", "array"}, {"items", std::move(element)}}; }
 
+const json kVerdict = {{"enum", {"pass", "fail", "inconclusive", "error", "skipped"}}};
+
 json run_schema() {
-  return exactly(
+  json schema = exactly(
       {{"id", kText},
        {"scenario", kText},
        {"point", kObject},
        {"seed", kCount},
-       {"verdict", {{"enum", {"pass", "fail", "inconclusive", "error", "skipped"}}}},
+       {"verdict", kVerdict},
        {"expected", {{"type", "boolean"}}},
        {"message", kText},
        {"findings",
@@ -69,6 +71,10 @@ json run_schema() {
        {"seconds", kNumber},
        {"artifacts", kText},
        {"reproduce", kText}});
+  schema["properties"]["known"] = kText;
+  schema["properties"]["attempts"] =
+      list_of(exactly({{"verdict", kVerdict}, {"message", kText}, {"artifacts", kText}}));
+  return schema;
 }
 
 }  // namespace
@@ -86,7 +92,8 @@ json results_schema() {
                                               {"inconclusive", kCount},
                                               {"error", kCount},
                                               {"skipped", kCount},
-                                              {"flaky", kCount}})},
+                                              {"flaky", kCount},
+                                              {"known", kCount}})},
                          {"runs", list_of(run_schema())}});
   schema["$schema"] = "https://json-schema.org/draft/2020-12/schema";
   schema["title"] = "Snaphammer results";

@@ -48,7 +48,7 @@ Row row_of(const Group& group) {
   std::vector<double> restores;
   std::size_t expected = 0;
   for (const RunResult* run : group.runs) {
-    ++verdicts[std::string(name_of(run->verdict))];
+    ++verdicts[std::string(run->is_flaky() ? "flaky" : name_of(run->verdict))];
     expected += run->expected ? 1 : 0;
     std::map<std::string, bool> found;
     for (const Finding& finding : run->findings) found[finding.id] = true;

@@ -254,7 +254,9 @@ std::vector<fs::path> files_at(const fs::path& path, std::vector<Diagnostic>& di
   for (auto entry = fs::recursive_directory_iterator(path, error); !error && entry != fs::end(entry);
        entry.increment(error)) {
     const std::string extension = entry->path().extension();
-    if ((extension == ".yaml" || extension == ".yml") && entry->is_regular_file(error)) files.push_back(entry->path());
+    const bool is_scenario = extension == ".yaml" || extension == ".yml";
+    if (entry->path().filename() == "known.yaml") continue;  // Known failures, for `run --known`.
+    if (is_scenario && entry->is_regular_file(error)) files.push_back(entry->path());
   }
   if (error) diagnostics.push_back(about_file(path, "list the directory: " + error.message()));
   if (!error && files.empty()) diagnostics.push_back(about_file(path, "no scenario (*.yaml, *.yml) in this directory"));

@@ -72,6 +72,9 @@ Async<void> act(const std::string& as, const RunPaths& paths, report::RunResult&
     result.verdict = report::Verdict::kFail;
     result.findings.push_back(
         {.id = "stale-page", .oracle = "script", .message = "as told", .count = 3, .evidence = {{"address", 4096}}});
+  } else if (as == "fail_first" && result.id.find(".retry") == std::string::npos) {
+    result.verdict = report::Verdict::kFail;
+    result.findings.push_back({.id = "hang", .oracle = "script", .message = "this time", .count = 1, .evidence = {}});
   } else if (as == "unfit") {
     co_return Error(ErrorKind::kUnfit, "this host lacks something").advise("get it");
   } else if (as == "skip") {
@@ -105,7 +108,7 @@ Async<void> act(const std::string& as, const RunPaths& paths, report::RunResult&
     announce();
   } else if (as == "listen") {
     listen();
-  } else if (as != "pass") {
+  } else if (as != "pass" && as != "fail_first") {
     co_return Error(ErrorKind::kInvalid, "no such act: " + as);
   }
   co_return Result<void>();
