@@ -46,7 +46,9 @@ class WaitingVm final : public vmm::Vm {
   UniqueFd take_vsock_packets() override { return {}; }
   Async<vmm::VirtQueueRings> vsock_event_queue() override { co_return Error(ErrorKind::kInternal, "unasked"); }
   Async<vmm::FreezeHit> freeze_at(vmm::FreezePoint) override { co_return Error(ErrorKind::kInternal, "unasked"); }
-  Async<std::vector<vmm::VcpuState>> vcpus() override { co_return Error(ErrorKind::kInternal, "unasked"); }
+  Async<std::vector<vmm::VcpuState>> vcpus(std::vector<vmm::MemoryBytes>) override {
+    co_return Error(ErrorKind::kInternal, "unasked");
+  }
 
  private:
   static Async<void> unasked() { return completed(Result<void>(Error(ErrorKind::kInternal, "unasked"))); }

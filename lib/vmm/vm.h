@@ -29,6 +29,7 @@
 #include "lib/base/child_process.h"
 #include "lib/base/result.h"
 #include "lib/base/units.h"
+#include "lib/vmm/freeze_point.h"
 
 namespace snaphammer::vmm {
 
@@ -124,6 +125,13 @@ class Vm {
 
   /// The event queue of the vsock device, once the guest's driver has set it up; needs kQueueState.
   virtual Async<VirtQueueRings> vsock_event_queue() = 0;
+
+  /// Lets the guest, which runs or stands still, run until it is at `point`, and stops all vCPUs exactly there: as
+  /// pause() does, to go on with resume(). Needs kFreezePoints. When it is cancelled, the guest runs on.
+  virtual Async<FreezeHit> freeze_at(FreezePoint point) = 0;
+  /// Where the vCPUs of a VM that stands still are, in order, and which of `memories` each sees, that is, in which process
+  /// it is; needs kFreezePoints.
+  virtual Async<std::vector<VcpuState>> vcpus(std::vector<MemoryBytes> memories) = 0;
 
   virtual GuestRam ram() const = 0;
   /// Where a guest physical address is in that file; nothing when no RAM is there.

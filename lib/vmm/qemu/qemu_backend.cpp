@@ -29,7 +29,7 @@ Result<void> check_readable(const std::filesystem::path& file, std::string_view 
 }  // namespace
 
 std::set<Capability> QemuBackend::capabilities() const {
-  return {Capability::kPacketFaults, Capability::kQueueState, Capability::kRemoveInjection};
+  return {Capability::kFreezePoints, Capability::kPacketFaults, Capability::kQueueState, Capability::kRemoveInjection};
 }
 
 Result<std::string> QemuBackend::state_compatibility(const VmConfig& config) {

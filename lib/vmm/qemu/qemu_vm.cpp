@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "lib/interposer/wire.h"
+#include "lib/vmm/qemu/debugger.h"
+#include "lib/vmm/qemu/saved_state.h"
 
 namespace snaphammer::vmm {
 namespace {
@@ -164,9 +166,11 @@ Async<void> QemuVm::save_state(fs::path path) {
   const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
   if (!file) co_return errno_error(what);
   NewFile unfinished(path);
+  CO_SNAP_ASSIGN(const std::string stopped_as, co_await run_state());
   const Result<void> saved = co_await migrate("migrate", file.get());
   if (!saved) co_return saved.error().in(what);
   CO_SNAP_TRY(co_await settle_migration());
+  if (stopped_as == "debug") CO_SNAP_TRY(turn_debugged_into_paused(path));
   unfinished.keep();
   co_return Result<void>();
 }
@@ -177,8 +181,8 @@ Async<void> QemuVm::save_state(fs::path path) {
 Async<void> QemuVm::settle_migration() {
   while (true) {
     CO_SNAP_ASSIGN(const Json migration, co_await command("query-migrate"));
-    CO_SNAP_ASSIGN(const Json machine, co_await command("query-status"));
-    if (has_ended(text_of(migration, "status")) && text_of(machine, "status") != "finish-migrate") break;
+    CO_SNAP_ASSIGN(const std::string machine, co_await run_state());
+    if (has_ended(text_of(migration, "status")) && machine != "finish-migrate") break;
   }
   migration_unsettled_ = false;
   co_return Result<void>();
@@ -202,6 +206,39 @@ Async<void> QemuVm::load(fs::path path) {
   awaits_state_ = false;
   migration_unsettled_ = false;  // On this side the event comes last.
   co_return Result<void>();
+}
+
+Async<std::string> QemuVm::run_state() {
+  CO_SNAP_ASSIGN(const Json machine, co_await command("query-status"));
+  co_return text_of(machine, "status");
+}
+
+Async<FreezeHit> QemuVm::freeze_at(FreezePoint point) {
+  if (awaits_state_) co_return Error(ErrorKind::kUnavailable, "freeze: the machine waits for a saved state");
+  if (migration_unsettled_) CO_SNAP_TRY(co_await settle_migration());
+  const auto freeze = [this](FreezePoint where) -> Async<FreezeHit> {
+    CO_SNAP_ASSIGN(const auto debugger, co_await QemuDebugger::attach(qmp_, fmt::format("debug-{}", ++debuggers_),
+                                                                      QemuDebugger::Abandoned::kGoesOn));
+    CO_SNAP_ASSIGN(const FreezeHit hit, co_await debugger->run_to(std::move(where)));
+    CO_SNAP_TRY(co_await debugger->leave());
+    co_return hit;
+  };
+  const Result<FreezeHit> hit = co_await freeze(std::move(point));
+  if (!hit) co_return co_await explained(hit.error());
+  co_return hit;
+}
+
+Async<std::vector<VcpuState>> QemuVm::vcpus(std::vector<MemoryBytes> memories) {
+  const auto look = [this](std::vector<MemoryBytes> asked) -> Async<std::vector<VcpuState>> {
+    CO_SNAP_ASSIGN(const auto debugger, co_await QemuDebugger::attach(qmp_, fmt::format("debug-{}", ++debuggers_),
+                                                                      QemuDebugger::Abandoned::kStands));
+    CO_SNAP_ASSIGN(std::vector<VcpuState> states, co_await debugger->vcpus(std::move(asked)));
+    CO_SNAP_TRY(co_await debugger->leave());
+    co_return states;
+  };
+  Result<std::vector<VcpuState>> states = co_await look(std::move(memories));
+  if (!states) co_return co_await explained(states.error());
+  co_return states;
 }
 
 Async<void> QemuVm::set_balloon_target(ByteCount target) {

@@ -30,6 +30,8 @@ class QemuVm : public Vm {
   Async<ByteCount> balloon_actual() override;
   Async<void> remove(ByteCount offset, ByteCount length) override;
   Async<VirtQueueRings> vsock_event_queue() override;
+  Async<FreezeHit> freeze_at(FreezePoint point) override;
+  Async<std::vector<VcpuState>> vcpus(std::vector<MemoryBytes> memories) override;
   GuestRam ram() const override;
   std::optional<ByteCount> ram_offset(std::uint64_t guest_physical) const override;
   std::pair<std::string, std::string> accel() const override;
@@ -52,6 +54,8 @@ class QemuVm : public Vm {
   /// Runs `migrate` or `migrate-incoming` on an open state file to its end.
   Async<void> migrate(std::string command, int file);
   Async<void> run_migration(std::string command, int file);
+  /// What QEMU says that the machine does: "running", "paused", "debug" ...
+  Async<std::string> run_state();
   /// Waits until QEMU can resume or save after a migration that has ended or was given up.
   Async<void> settle_migration();
   /// What to say for `error`: itself, or how QEMU ended when that is why.
@@ -64,6 +68,7 @@ class QemuVm : public Vm {
   asio::posix::stream_descriptor interposer_;
   bool removing_ = false;
   unsigned unanswered_ = 0;  // Commands sent to the interposer.
+  unsigned debuggers_ = 0;   // That were attached so far.
 
   std::string shutdown_reason_;  // Of QEMU's SHUTDOWN event.
   std::string migration_status_;
