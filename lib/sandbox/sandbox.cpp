@@ -120,6 +120,15 @@ Async<vmm::FreezeHit> Sandbox::freeze_at(vmm::FreezePoint point) {
   co_return hit;
 }
 
+Async<void> Sandbox::stop_at_phase() {
+  if (incarnation_ == nullptr || !incarnation_->has_vm()) {
+    co_return Error(ErrorKind::kUnavailable, "freeze: there is no guest");
+  }
+  CO_SNAP_TRY(co_await with_deadline(kMonitorDeadline, "freeze", incarnation_->vm().pause()));
+  if (sequences_.idle()) state_ = State::kPaused;
+  co_return Result<void>();
+}
+
 Async<void> Sandbox::resume() {
   CO_SNAP_ASSIGN(const TaskGroup::Membership under_way, begin("resume", {State::kPaused}));
   CO_SNAP_TRY(co_await with_deadline(kMonitorDeadline, "resume", incarnation_->vm().resume()));
@@ -127,7 +136,7 @@ Async<void> Sandbox::resume() {
     state_ = State::kStarting;
     start_bring_up(config_.budget_ready);
   } else {
-    state_ = State::kRunning;
+    state_ = bring_up_->done() ? State::kRunning : State::kStarting;
     if (prepared_) CO_SNAP_TRY(co_await give_back());
     if (bring_up_->healthy()) in_flight_.accept();
   }

@@ -92,6 +92,9 @@ class Sandbox {
   /// Lets the guest run on until it is at `point`, and stops its vCPUs exactly there, as pause() would. Operations on the
   /// guest go on meanwhile. When it is cancelled, the guest runs on.
   Async<vmm::FreezeHit> freeze_at(vmm::FreezePoint point);
+  /// Stops the vCPUs at once, from a PhaseObserver, while the guest comes up or a pause sequence is under way: that goes on
+  /// without the guest's help as far as it can.
+  Async<void> stop_at_phase();
 
   State state() const;
   /// An error, which says why, while a boot, restore, snapshot, pause, resume or end is under way: each of the others, but
