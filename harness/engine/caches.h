@@ -18,6 +18,8 @@ struct Caches {
 
   std::filesystem::path guest_images() const { return root / "images"; }
   std::filesystem::path base_snapshots() const { return root / "base-snapshots"; }
+  /// What guests' kernels said about their functions, by boot id.
+  std::filesystem::path kernel_symbols() const { return root / "kernel-symbols"; }
 };
 
 }  // namespace snaphammer::engine

@@ -67,6 +67,8 @@ RunContext::RunContext(asio::any_io_executor executor, const scenario::RunPlan& 
                {.sockets = paths.runtime, .logs = paths.artifacts}, this),
       faults_(executor, *this),
       connections_(executor),
+      symbols_(paths.installation.guest_image / "symbols", paths.caches.kernel_symbols()),
+      phase_stop_(executor),
       clones_(executor, backend, config_, guest_sources_, paths),
       findings_(paths.artifacts / "findings.jsonl") {
   for (const oracles::MakeOracle make : oracles::oracle_makers()) oracles_.push_back(make());
@@ -92,7 +94,7 @@ Async<void> RunContext::run_step(const scenario::Step& step) {
   events_.phase(step.name());
   log_info("run", "step {} (line {})", step.name(), step.where.line);
   const std::string what = fmt::format("step {} (line {})", step.name(), step.where.line);
-  if (!step.control.timeout) {
+  if (!step.control.timeout || step.keeps_deadline()) {
     auto done = co_await step.run(*this);
     if (!done) co_return std::move(done).error().in(what);
     co_return done;
@@ -100,6 +102,11 @@ Async<void> RunContext::run_step(const scenario::Step& step) {
   auto done = co_await with_deadline(*step.control.timeout, what, step.run(*this));
   if (!done && done.error().kind() == ErrorKind::kTimeout) co_return fail(std::string(step.overdue()), done.error());
   co_return done;
+}
+
+Async<void> RunContext::at(std::string point) {
+  CO_SNAP_TRY(co_await faults_.reached(point));
+  co_return co_await phase_stop_.reached(std::move(point), sandbox_);
 }
 
 Async<void> RunContext::boot(bool fresh) {

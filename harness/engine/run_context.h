@@ -19,7 +19,9 @@
 #include "harness/engine/exec_turns.h"
 #include "harness/engine/finding_log.h"
 #include "harness/engine/guest_sources.h"
+#include "harness/engine/guest_symbols.h"
 #include "harness/engine/held_connections.h"
+#include "harness/engine/phase_stop.h"
 #include "harness/engine/run_events.h"
 #include "harness/engine/run_paths.h"
 #include "harness/faults/fault_set.h"
@@ -44,6 +46,8 @@ class RunContext final : private sandbox::PhaseObserver {
   /// What exec_stress steps have measured.
   std::vector<ExecTurns>& exec_turns() { return exec_turns_; }
   HeldConnections& connections() { return connections_; }
+  GuestSymbols& symbols() { return symbols_; }
+  PhaseStop& phase_stop() { return phase_stop_; }
 
   /// Carries out steps one after another, each under its deadline and its on_error.
   Async<void> run(const scenario::StepList& steps);
@@ -94,6 +98,8 @@ class RunContext final : private sandbox::PhaseObserver {
 
   /// Records a finding.
   void report(report::Finding finding) { findings_.add(finding); }
+  /// Records where the guest was frozen.
+  void report(report::FreezeReport freeze) { result_.freezes.push_back(std::move(freeze)); }
   /// The guest failed an operation: records finding `id`, or the deeper cause where one is known (the page server
   /// ended, the VMM ended), and returns the error that ends the run.
   Error fail(std::string id, const Error& error, nlohmann::json evidence = nlohmann::json::object());
@@ -104,7 +110,7 @@ class RunContext final : private sandbox::PhaseObserver {
 
  private:
   Async<void> run_step(const scenario::Step& step);
-  Async<void> at(std::string point) override { return faults_.reached(std::move(point)); }
+  Async<void> at(std::string point) override;
   Async<void> tell_oracles_healthy();
   /// The present guest is about to end: if it was restored, records what its page server did.
   void end_restore();
@@ -124,6 +130,8 @@ class RunContext final : private sandbox::PhaseObserver {
   sandbox::Sandbox sandbox_;
   faults::FaultSet faults_;
   HeldConnections connections_;
+  GuestSymbols symbols_;
+  PhaseStop phase_stop_;
   Clones clones_;
   std::vector<Draw> draws_;
   std::vector<ExecTurns> exec_turns_;

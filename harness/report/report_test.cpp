@@ -66,6 +66,16 @@ RunResult failed() {
   pause.phases_ms = {{"refuse", 0.1}, {"drain", 5}};
   pause.bytes = 92 << 20;
   run.pauses.push_back(pause);
+  run.freezes.push_back({.at = "__alloc_pages",
+                         .in = "kernel",
+                         .address = 0xffffffff812e88a0,
+                         .hits = 100,
+                         .steps = 3,
+                         .after_ms = 12.5,
+                         .vcpu = 1,
+                         .vcpus = {{{"place", "__alloc_pages+0x5"},
+                                    {"registers", {{"rip", "0xffffffff812e88a5"}}},
+                                    {"stack", {"handle_mm_fault+0x12"}}}}});
   return run;
 }
 
@@ -140,13 +150,15 @@ TEST(Results, TheKeysAreThoseOfTheContractInItsOrder) {
               ElementsAre("total", "as_expected", "unexpected", "inconclusive", "error", "skipped", "flaky", "known"));
   const ordered_json& run = whole["runs"][1];
   EXPECT_THAT(keys(run), ElementsAre("id", "scenario", "point", "seed", "verdict", "expected", "message", "findings",
-                                     "faults", "restores", "pauses", "accel", "accel_reason", "guest_kernel", "seconds",
-                                     "artifacts", "reproduce"));
+                                     "faults", "restores", "pauses", "freezes", "accel", "accel_reason", "guest_kernel",
+                                     "seconds", "artifacts", "reproduce"));
   EXPECT_THAT(keys(run["point"]), ElementsAre("runtime.uffd.on_remove", "a.before.in.the.alphabet"));
   EXPECT_THAT(keys(run["findings"][0]), ElementsAre("id", "oracle", "message", "count", "evidence"));
   EXPECT_THAT(keys(run["faults"][0]), ElementsAre("name", "acted", "first_at_ms"));
   EXPECT_THAT(keys(run["restores"][0]), ElementsAre("from", "guest", "to_healthy_ms", "phases_ms", "uffd"));
   EXPECT_THAT(keys(run["pauses"][0]), ElementsAre("snapshot", "type", "downtime_ms", "phases_ms", "bytes"));
+  EXPECT_THAT(keys(run["freezes"][0]),
+              ElementsAre("at", "in", "address", "hits", "elsewhere", "steps", "after_ms", "vcpu", "vcpus"));
 }
 
 TEST(Results, EveryKeyIsRequiredAndTyped) {

@@ -117,6 +117,31 @@ void read_attempt(JsonReader& read, Attempt& attempt) {
   read("artifacts", attempt.artifacts);
 }
 
+ordered_json write(const FreezeReport& freeze) {
+  ordered_json map{{"at", freeze.at},
+                   {"in", freeze.in},
+                   {"address", freeze.address},
+                   {"hits", freeze.hits},
+                   {"elsewhere", freeze.elsewhere},
+                   {"steps", freeze.steps},
+                   {"after_ms", freeze.after_ms}};
+  map["vcpu"] = freeze.vcpu ? ordered_json(*freeze.vcpu) : ordered_json();
+  map["vcpus"] = freeze.vcpus.is_null() ? json::array() : utf8(freeze.vcpus);
+  return map;
+}
+void read_freeze(JsonReader& read, FreezeReport& freeze) {
+  read("at", freeze.at);
+  read("in", freeze.in);
+  read("address", freeze.address);
+  read("hits", freeze.hits);
+  read("elsewhere", freeze.elsewhere);
+  read("steps", freeze.steps);
+  read("after_ms", freeze.after_ms);
+  const ordered_json* vcpu = read.find("vcpu");
+  if (vcpu != nullptr && !vcpu->is_null()) read("vcpu", freeze.vcpu.emplace());
+  read("vcpus", freeze.vcpus);
+}
+
 template <class T>
 ordered_json write_all(const std::vector<T>& values) {
   ordered_json list = ordered_json::array();
@@ -154,6 +179,7 @@ ordered_json to_json(const RunResult& run) {
                       {"faults", write_all(run.faults)},
                       {"restores", write_all(run.restores)},
                       {"pauses", write_all(run.pauses)},
+          {"freezes", write_all(run.freezes)},
                       {"accel", run.accel},
                       {"accel_reason", utf8(run.accel_reason)},
                       {"guest_kernel", utf8(run.guest_kernel)},
@@ -179,6 +205,7 @@ Result<RunResult> run_result_from_json(const ordered_json& stored) {
   read.list("faults", run.faults, read_fault);
   read.list("restores", run.restores, read_restore);
   read.list("pauses", run.pauses, read_pause);
+  read.list("freezes", run.freezes, read_freeze);
   read("accel", run.accel);
   read("accel_reason", run.accel_reason);
   read("guest_kernel", run.guest_kernel);

@@ -61,6 +61,19 @@ struct Attempt {
   std::string artifacts;  ///< As of a RunResult.
 };
 
+/// Where a `freeze` step stopped the guest.
+struct FreezeReport {
+  std::string at;              ///< The symbol, "random", or "phase NAME".
+  std::string in;              ///< Whose symbol: "kernel" or a workload; empty without one.
+  std::uint64_t address = 0;   ///< Of the symbol.
+  std::uint64_t hits = 0;      ///< How often it was reached, the last time included.
+  std::uint64_t elsewhere = 0;  ///< How often that address was reached in another process.
+  std::uint64_t steps = 0;     ///< Instructions that were executed after that.
+  double after_ms = 0;         ///< From the step's beginning.
+  std::optional<std::uint64_t> vcpu;  ///< Who came there; nothing where all were just stopped.
+  nlohmann::json vcpus;  ///< Of each: {"place", "registers": {"rip": "0x..." ...}, "stack": ["symbol+0x3" ...]}.
+};
+
 struct RunResult {
   std::string id;
   std::string scenario;
@@ -73,6 +86,7 @@ struct RunResult {
   std::vector<FaultReport> faults;
   std::vector<RestoreReport> restores;
   std::vector<PauseReport> pauses;
+  std::vector<FreezeReport> freezes;
   std::string accel;
   std::string accel_reason;
   std::string guest_kernel;

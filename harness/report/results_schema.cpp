@@ -43,6 +43,21 @@ json list_of(json element) { return {{"type", "array"}, {"items", std::move(elem
 
 const json kVerdict = {{"enum", {"pass", "fail", "inconclusive", "error", "skipped"}}};
 
+json freeze_schema() {
+  const json vcpu = exactly({{"place", kText},
+                             {"registers", {{"type", "object"}, {"additionalProperties", kText}}},
+                             {"stack", list_of(kText)}});
+  return exactly({{"at", kText},
+                  {"in", kText},
+                  {"address", kCount},
+                  {"hits", kCount},
+                  {"elsewhere", kCount},
+                  {"steps", kCount},
+                  {"after_ms", kNumber},
+                  {"vcpu", {{"type", {"integer", "null"}}}},
+                  {"vcpus", list_of(vcpu)}});
+}
+
 json run_schema() {
   json schema = exactly(
       {{"id", kText},
@@ -65,6 +80,7 @@ json run_schema() {
                                    {"downtime_ms", kNumber},
                                    {"phases_ms", kPhases},
                                    {"bytes", kCount}}))},
+       {"freezes", list_of(freeze_schema())},
        {"accel", kText},
        {"accel_reason", kText},
        {"guest_kernel", kText},

@@ -11,7 +11,8 @@
 //
 // That line makes it parse, with errors, defaults, schema, `describe` and matrix paths. A step whose file has no
 // execute() is part of the format and refused as not available in this build. A step that does not end within its
-// `timeout` is the finding `hang`, or what Options::kOverdue says.
+// `timeout` is the finding `hang`, or what Options::kOverdue says; one whose execute() takes the timeout as its second
+// argument, a std::optional<Duration>, judges that by itself.
 #pragma once
 
 #include <memory>
@@ -50,6 +51,8 @@ class Step {
   virtual std::string_view name() const = 0;
   /// The finding that it is when `timeout` passes.
   virtual std::string_view overdue() const = 0;
+  /// Whether run() observes `timeout` itself.
+  virtual bool keeps_deadline() const = 0;
   /// Carries it out; the step outlives the operation. Deadline and on_error are the caller's to apply.
   virtual Async<void> run(engine::RunContext& context) const = 0;
   /// Its options in canonical form, defaults included.
@@ -84,7 +87,12 @@ struct Codec<StepList> {
 nlohmann::json step_schema();
 
 template <class Options>
-concept Executable = requires(const Options& options, engine::RunContext& context) {
+concept KeepsDeadline = requires(const Options& options, std::optional<Duration> timeout, engine::RunContext& context) {
+  { execute(options, timeout, context) } -> std::same_as<Async<void>>;
+};
+
+template <class Options>
+concept Executable = KeepsDeadline<Options> || requires(const Options& options, engine::RunContext& context) {
   { execute(options, context) } -> std::same_as<Async<void>>;
 };
 
@@ -120,8 +128,11 @@ class StepRegistration {
         return "hang";
       }
     }
+    bool keeps_deadline() const override { return KeepsDeadline<Options>; }
     Async<void> run(engine::RunContext& context) const override {
-      if constexpr (Executable<Options>) {
+      if constexpr (KeepsDeadline<Options>) {
+        return execute(keys.options, control.timeout, context);
+      } else if constexpr (Executable<Options>) {
         return execute(keys.options, context);
       } else {
         return unavailable(kind_name(), context);

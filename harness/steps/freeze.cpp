@@ -1,4 +1,10 @@
 // freeze: {at: {symbol: __alloc_pages, in: kernel, hit: 100, then_steps: 3}}
+#include <array>
+#include <random>
+
+#include <fmt/format.h>
+
+#include "harness/engine/run_context.h"
 #include "harness/scenario/kinds.h"
 #include "harness/scenario/step.h"
 #include "harness/scenario/union.h"
@@ -9,23 +15,28 @@ namespace {
 
 using scenario::Catalog;
 using scenario::Fields;
+using scenario::Node;
 using scenario::PhaseKind;
+using scenario::Reader;
 using scenario::Union;
 
 /// Instructions after the hit-th time that a vCPU reaches a symbol.
 struct AtSymbol {
   std::string symbol;
-  std::string in = "kernel";  ///< Or a started workload.
+  std::string in = engine::kKernel;  ///< Or a started workload.
   std::uint64_t hit = 1;
   std::uint64_t then_steps = 0;
 };
 void describe(Fields<AtSymbol>& fields) {
-  fields.add("symbol", &AtSymbol::symbol, "A function of the kernel or of a workload.")
+  fields.add("symbol", &AtSymbol::symbol, "A function of the kernel or of a workload, by its name in the symbol table.")
       .required()
-      .matching("[A-Za-z_.$][A-Za-z0-9_.$]*", "the name of a symbol");
-  fields.add("in", &AtSymbol::in, "kernel, or a started workload.").refers_to(kWorkloads, "kernel");
+      .matching("[A-Za-z_.$][A-Za-z0-9_.$()*/@:-]*", "the name of a symbol");
+  fields.add("in", &AtSymbol::in, "kernel, or a started workload.").refers_to(kWorkloads, engine::kKernel);
   fields.add("hit", &AtSymbol::hit, "Which time it is reached, from 1.").between(1, 1'000'000'000);
-  fields.add("then_steps", &AtSymbol::then_steps, "Instructions to go on after that.").between(0, 1'000'000);
+  fields
+      .add("then_steps", &AtSymbol::then_steps,
+           "Instructions to go on after that, on that vCPU alone and without interrupts.")
+      .between(0, 1'000'000);
 }
 
 struct Random {
@@ -46,10 +57,24 @@ void describe(Fields<AtRandom>& fields) {
 struct AtPhase {
   std::string phase;
 };
+
+// Elsewhere vCPUs stand still, or the sequence is about to have them run or stop itself.
+bool vcpus_run_at(const std::string& point) {
+  using namespace sandbox::phases;  // NOLINT: names of that folder
+  for (const sandbox::PhaseId& phase : {kReady, kDeflate, kInit, kHealth, kFirstExec, kRefuseOperations,
+                                        kDrainConnections, kForceClose, kPrepare, kDropPageCache, kInflate}) {
+    if (point == phase.before() || point == phase.after()) return true;
+  }
+  return point == kFreeze.before();
+}
 void describe(Fields<AtPhase>& fields) {
-  fields.add("phase", &AtPhase::phase, "A failpoint of the pause or restore sequence.")
+  fields.add("phase", &AtPhase::phase, "A failpoint of the pause or restore sequence at which vCPUs run.")
       .required()
-      .in_catalog(Catalog<PhaseKind>::lookup());
+      .in_catalog(Catalog<PhaseKind>::lookup())
+      .check([](const std::string& phase, Reader& reader, const Node& node) {
+        if (Catalog<PhaseKind>::of().find(phase) == nullptr || vcpus_run_at(faults::point_named(phase))) return;
+        reader.expected(node, "a phase at which vCPUs run: restore.ready and later, or pause.freeze and earlier");
+      });
 }
 
 using FreezePoint = std::variant<AtSymbol, AtRandom, AtPhase>;
@@ -64,8 +89,89 @@ struct Freeze {
 };
 void describe(Fields<Freeze>& fields) { fields.add("at", &Freeze::at, "Where vCPUs stop.").required(); }
 
+constexpr Duration kLongest = std::chrono::seconds(60);  // Without a timeout of the step's own.
+
+using Frozen = report::FreezeReport;
+
+Async<Frozen> freeze(AtSymbol at, engine::RunContext& run) {
+  engine::GuestSymbols& symbols = run.symbols();
+  CO_SNAP_TRY(co_await symbols.learn_kernel(run.sandbox()));
+  if (at.in != engine::kKernel) CO_SNAP_TRY(co_await symbols.learn_process(run.sandbox(), at.in));
+  CO_SNAP_ASSIGN(vmm::FreezePoint point, symbols.locate(at.symbol, at.in));
+  point.hit = at.hit;
+  point.then_steps = at.then_steps;
+  const std::uint64_t address = point.address;
+  CO_SNAP_ASSIGN(const vmm::FreezeHit hit, co_await run.sandbox().freeze_at(std::move(point)));
+  co_return Frozen{.at = at.symbol,
+                   .in = at.in,
+                   .address = address,
+                   .hits = hit.hits,
+                   .elsewhere = hit.elsewhere,
+                   .steps = at.then_steps,
+                   .vcpu = hit.vcpu,
+                   .vcpus = {}};
+}
+
+Async<Frozen> freeze(AtRandom at, engine::RunContext& run) {
+  CO_SNAP_TRY(co_await run.symbols().learn_kernel(run.sandbox()));
+  std::mt19937_64 generator(run.plan().seed + run.result().freezes.size());  // Another moment each time.
+  const Duration moment(std::uniform_int_distribution<Duration::rep>(0, at.random.within.count())(generator));
+  CO_SNAP_TRY(co_await wait_for(moment));
+  CO_SNAP_TRY(co_await run.sandbox().pause());
+  co_return Frozen{.at = "random", .in = {}, .vcpu = {}, .vcpus = {}};
+}
+
+Async<Frozen> freeze(AtPhase at, engine::RunContext& run) {
+  CO_SNAP_TRY(co_await run.phase_stop().at(faults::point_named(at.phase)));
+  co_return Frozen{.at = "phase " + at.phase, .in = {}, .vcpu = {}, .vcpus = {}};
+}
+
+std::string describe_point(const FreezePoint& at) {
+  if (const auto* symbol = std::get_if<AtSymbol>(&at)) {
+    return fmt::format("{} of {} for the {}. time", symbol->symbol, symbol->in, symbol->hit);
+  }
+  if (const auto* phase = std::get_if<AtPhase>(&at)) return "phase " + phase->phase;
+  return "a random moment";
+}
+
+nlohmann::json to_json(const vmm::VcpuState& vcpu, const engine::GuestSymbols& symbols) {
+  constexpr std::array kGeneral = {"rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp",
+                                   "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
+  const auto hex = [](std::uint64_t value) { return fmt::format("{:#018x}", value); };
+  nlohmann::json registers = {{"rip", hex(vcpu.rip)}, {"rflags", hex(vcpu.rflags)}};
+  for (std::size_t i = 0; i < kGeneral.size(); ++i) registers[kGeneral.at(i)] = hex(vcpu.general.at(i));
+  nlohmann::json stack = nlohmann::json::array();
+  for (const std::uint64_t address : vcpu.return_addresses) stack.push_back(symbols.describe(address, vcpu.sees));
+  return {{"place", symbols.describe(vcpu.rip, vcpu.sees)}, {"registers", registers}, {"stack", stack}};
+}
+
+Async<void> execute(const Freeze& options, std::optional<Duration> timeout, engine::RunContext& run) {
+  const TimePoint begun = SteadyClock::now();
+  const auto at_point = [&run](const auto& at) { return freeze(at, run); };
+  Async<Frozen> freezing = std::visit(at_point, options.at);
+  const Duration limit = timeout.value_or(kLongest);
+  Result<Frozen> frozen = co_await with_deadline(limit, "freeze", std::move(freezing));
+  if (!frozen && frozen.error().kind() == ErrorKind::kTimeout) {
+    co_return Error(ErrorKind::kUnfit, fmt::format("freeze: the guest did not come to {} within {}",
+                                                   describe_point(options.at), format_duration(limit)))
+        .advise("give the step more `timeout`, a smaller `hit`, or the guest more to do");
+  }
+  if (!frozen) {
+    // Only a guest knows its symbols: a name that it lacks is found out in a run, and then the run says nothing.
+    const bool unknown = frozen.error().kind() == ErrorKind::kInvalid;
+    co_return unknown ? std::move(frozen).error().as(ErrorKind::kUnfit).in("freeze") : std::move(frozen).error();
+  }
+  frozen->after_ms = to_ms(SteadyClock::now() - begun);
+  vmm::Vm& vm = run.sandbox().incarnation()->vm();
+  CO_SNAP_ASSIGN(const std::vector<vmm::VcpuState> vcpus, co_await vm.vcpus(run.symbols().identities()));
+  frozen->vcpus = nlohmann::json::array();
+  for (const vmm::VcpuState& vcpu : vcpus) frozen->vcpus.push_back(to_json(vcpu, run.symbols()));
+  run.report(*std::move(frozen));
+  co_return Result<void>();
+}
+
 const scenario::StepRegistration<Freeze> registration{
-    "freeze", "Stops vCPUs at an exact place.",
+    "freeze", "Stops vCPUs at an exact place, for the next snapshot.",
     "freeze: {at: {symbol: __alloc_pages, in: kernel, hit: 100, then_steps: 3}}"};
 
 }  // namespace

@@ -1,0 +1,65 @@
+// Guests that are stopped at an exact instruction, snapshotted and restored there.
+#include <gmock/gmock.h>
+
+#include "harness/e2e/real_campaign.h"
+
+namespace snaphammer::e2e {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+using Freeze = RealCampaign;
+
+constexpr const char* kBusy = "steps:\n  - boot: {}\n  - start: {workload: cpp-heap, as: heap}\n";
+
+// Where vCPU number `freeze.vcpu`, the one that came there, stands.
+std::string place_of(const nlohmann::json& freeze) {
+  return freeze.at("vcpus").at(freeze.at("vcpu").get<std::size_t>()).at("place");
+}
+
+TEST_F(Freeze, AGuestSurvivesASnapshotAtEachKindOfPoint) {
+  EXPECT_EQ(run({SCENARIOS "/freeze/points.yaml"}), 0) << out();
+  const nlohmann::json freezes = only_run().at("freezes");
+  ASSERT_EQ(freezes.size(), 4u);
+  EXPECT_EQ(freezes.at(0).at("at"), "__alloc_pages");
+  EXPECT_EQ(freezes.at(0).at("hits"), 3);
+  EXPECT_THAT(place_of(freezes.at(0)), StartsWith("__alloc_pages+"));
+  EXPECT_EQ(freezes.at(1).at("at"), "phase restore.health");
+  EXPECT_EQ(freezes.at(2).at("in"), "heap");
+  EXPECT_THAT(place_of(freezes.at(2)), HasSubstr("malloc"));
+  EXPECT_EQ(freezes.at(3).at("at"), "random");
+  EXPECT_EQ(freezes.at(3).at("vcpus").size(), 2u);
+}
+
+TEST_F(Freeze, AMatrixGoesThroughInstructionsOneByOne) {
+  EXPECT_EQ(run({write_scenario("sweep", "matrix: {freeze.at.then_steps: 0..2}\n" + std::string(kBusy) +
+                                             "  - freeze: {at: {symbol: __alloc_pages}}\n  - snapshot: {id: s1}\n"
+                                             "  - restore: {from: s1}\n  - await_healthy: {within: 60s}\n")}),
+            0)
+      << out();
+  std::vector<std::string> places;
+  for (const auto& one : results().at("runs")) places.push_back(place_of(one.at("freezes").at(0)));
+  // endbr64 or its no-operation, 4 or 5 bytes, and a push.
+  EXPECT_THAT(places,
+              testing::ElementsAre("__alloc_pages", StartsWith("__alloc_pages+"), StartsWith("__alloc_pages+")));
+  EXPECT_NE(places.at(1), places.at(2));
+}
+
+TEST_F(Freeze, APointThatIsNeverReachedSaysNothingAboutTheGuest) {
+  EXPECT_EQ(run({write_scenario("never", std::string(kBusy) + "  - freeze: {at: {symbol: panic}, timeout: 2s}\n")}), 3);
+  const nlohmann::json run = only_run();
+  EXPECT_EQ(run.at("verdict"), "inconclusive");
+  EXPECT_THAT(run.at("message").get<std::string>(),
+              HasSubstr("the guest did not come to panic of kernel for the 1. time within 2s"));
+}
+
+TEST_F(Freeze, AnUnknownSymbolIsToldWithTheNearestName) {
+  EXPECT_EQ(run({write_scenario("unknown", std::string(kBusy) + "  - freeze: {at: {symbol: maloc, in: heap}}\n")}), 3);
+  EXPECT_THAT(only_run().at("message").get<std::string>(),
+              AllOf(HasSubstr("there is no function 'maloc'"), HasSubstr("did you mean 'malloc'?")));
+}
+
+}  // namespace
+}  // namespace snaphammer::e2e
