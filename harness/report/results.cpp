@@ -99,24 +99,6 @@ void read_pause(JsonReader& read, PauseReport& pause) {
   read("bytes", pause.bytes);
 }
 
-
-void read_verdict(JsonReader& read, Verdict& verdict) {
-  std::string word;
-  read("verdict", word);
-  const auto found = std::find_if(kVerdicts.begin(), kVerdicts.end(), [&](const auto& v) { return v.second == word; });
-  if (found == kVerdicts.end()) return read.fail("'verdict' is unknown");
-  verdict = found->first;
-}
-
-ordered_json write(const Attempt& attempt) {
-  return {{"verdict", name_of(attempt.verdict)}, {"message", utf8(attempt.message)}, {"artifacts", attempt.artifacts}};
-}
-void read_attempt(JsonReader& read, Attempt& attempt) {
-  read_verdict(read, attempt.verdict);
-  read("message", attempt.message);
-  read("artifacts", attempt.artifacts);
-}
-
 ordered_json write(const FreezeReport& freeze) {
   ordered_json map{{"at", freeze.at},
                    {"in", freeze.in},
@@ -140,6 +122,23 @@ void read_freeze(JsonReader& read, FreezeReport& freeze) {
   const ordered_json* vcpu = read.find("vcpu");
   if (vcpu != nullptr && !vcpu->is_null()) read("vcpu", freeze.vcpu.emplace());
   read("vcpus", freeze.vcpus);
+}
+
+void read_verdict(JsonReader& read, Verdict& verdict) {
+  std::string word;
+  read("verdict", word);
+  const auto found = std::find_if(kVerdicts.begin(), kVerdicts.end(), [&](const auto& v) { return v.second == word; });
+  if (found == kVerdicts.end()) return read.fail("'verdict' is unknown");
+  verdict = found->first;
+}
+
+ordered_json write(const Attempt& attempt) {
+  return {{"verdict", name_of(attempt.verdict)}, {"message", utf8(attempt.message)}, {"artifacts", attempt.artifacts}};
+}
+void read_attempt(JsonReader& read, Attempt& attempt) {
+  read_verdict(read, attempt.verdict);
+  read("message", attempt.message);
+  read("artifacts", attempt.artifacts);
 }
 
 template <class T>
@@ -179,7 +178,7 @@ ordered_json to_json(const RunResult& run) {
                       {"faults", write_all(run.faults)},
                       {"restores", write_all(run.restores)},
                       {"pauses", write_all(run.pauses)},
-          {"freezes", write_all(run.freezes)},
+                      {"freezes", write_all(run.freezes)},
                       {"accel", run.accel},
                       {"accel_reason", utf8(run.accel_reason)},
                       {"guest_kernel", utf8(run.guest_kernel)},

@@ -54,13 +54,6 @@ struct PauseReport {
   std::uint64_t bytes = 0;
 };
 
-/// An execution of a run that was not as expected, and was tried again.
-struct Attempt {
-  Verdict verdict = Verdict::kError;
-  std::string message;
-  std::string artifacts;  ///< As of a RunResult.
-};
-
 /// Where a `freeze` step stopped the guest.
 struct FreezeReport {
   std::string at;              ///< The symbol, "random", or "phase NAME".
@@ -72,6 +65,13 @@ struct FreezeReport {
   double after_ms = 0;         ///< From the step's beginning.
   std::optional<std::uint64_t> vcpu;  ///< Who came there; nothing where all were just stopped.
   nlohmann::json vcpus;  ///< Of each: {"place", "registers": {"rip": "0x..." ...}, "stack": ["symbol+0x3" ...]}.
+};
+
+/// An execution of a run that was not as expected, and was tried again.
+struct Attempt {
+  Verdict verdict = Verdict::kError;
+  std::string message;
+  std::string artifacts;  ///< As of a RunResult.
 };
 
 struct RunResult {

@@ -41,8 +41,6 @@ json uffd_schema() {
 }
 json list_of(json element) { return {{"type", "array"}, {"items", std::move(element)}}; }
 
-const json kVerdict = {{"enum", {"pass", "fail", "inconclusive", "error", "skipped"}}};
-
 json freeze_schema() {
   const json vcpu = exactly({{"place", kText},
                              {"registers", {{"type", "object"}, {"additionalProperties", kText}}},
@@ -57,6 +55,8 @@ json freeze_schema() {
                   {"vcpu", {{"type", {"integer", "null"}}}},
                   {"vcpus", list_of(vcpu)}});
 }
+
+const json kVerdict = {{"enum", {"pass", "fail", "inconclusive", "error", "skipped"}}};
 
 json run_schema() {
   json schema = exactly(
