@@ -39,11 +39,11 @@ endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   target_compile_options(snaphammer_flags INTERFACE -Wthread-safety)
 endif()
-# Asio and Beast are compiled once, in lib/base/asio_implementation.cpp.
+# Asio, Beast and fmt are compiled once, in lib/base/*_implementation.cpp.
 target_compile_definitions(snaphammer_flags INTERFACE
   BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION
   BOOST_ASIO_NO_DEPRECATED BOOST_PROCESS_USE_STD_FS
-  FMT_HEADER_ONLY=1 SPDLOG_FMT_EXTERNAL _GNU_SOURCE)
+  SPDLOG_FMT_EXTERNAL _GNU_SOURCE)
 
 if(SNAPHAMMER_SANITIZER)
   add_compile_options(-fsanitize=${SNAPHAMMER_SANITIZER} -fno-sanitize-recover=all -fno-omit-frame-pointer)
@@ -68,7 +68,7 @@ if(SNAPHAMMER_MOLD)
   add_link_options(-fuse-ld=mold)
 endif()
 
-# What the sanitizer builds of ci/test build and run.
+# What ci/sanitize builds and runs.
 add_custom_target(sanitized-tests)  # All but `vm` and `process`, and the fuzzers: AddressSanitizer and UBSan.
 add_custom_target(threaded-tests)   # `threaded`: ThreadSanitizer.
 
