@@ -40,7 +40,8 @@ TEST_F(Freeze, AMatrixGoesThroughInstructionsOneByOne) {
             0)
       << out();
   std::vector<std::string> places;
-  for (const auto& one : results().at("runs")) places.push_back(place_of(one.at("freezes").at(0)));
+  const nlohmann::json runs = results().at("runs");
+  for (const auto& one : runs) places.push_back(place_of(one.at("freezes").at(0)));
   // endbr64 or its no-operation, 4 or 5 bytes, and a push.
   EXPECT_THAT(places,
               testing::ElementsAre("__alloc_pages", StartsWith("__alloc_pages+"), StartsWith("__alloc_pages+")));
