@@ -43,4 +43,8 @@ std::string render_github(const CampaignResult& campaign) {
   return text;
 }
 
+namespace {
+const FormatRegistration registration{{"github", "annotations, for GitHub Actions", render_github}};
+}
+
 }  // namespace snaphammer::report

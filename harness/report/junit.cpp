@@ -120,4 +120,8 @@ std::string render_junit(const CampaignResult& campaign) {
   return text + "</testsuites>\n";
 }
 
+namespace {
+const FormatRegistration registration{{"junit", "JUnit XML, for CI systems", render_junit}};
+}
+
 }  // namespace snaphammer::report

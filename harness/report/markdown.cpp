@@ -94,4 +94,8 @@ std::string render_markdown(const CampaignResult& campaign) {
   return text;
 }
 
+namespace {
+const FormatRegistration registration{{"markdown", "a summary for pull requests", render_markdown}};
+}
+
 }  // namespace snaphammer::report

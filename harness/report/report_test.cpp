@@ -386,7 +386,7 @@ TEST_F(Reporters, WhatCannotBeWrittenIsAnError) {
 
 TEST(ReporterSpec, SaysWhatIsWrong) {
   EXPECT_EQ(make_reporters("junitt=x").error().describe(),
-            "--report: unknown format 'junitt'; use github, json, junit, markdown or tap, as in junit=out.xml");
+            "--report: unknown format 'junitt'; the formats are github, json, junit, markdown, tap; write it as junit=out.xml");
   EXPECT_EQ(make_reporters("tap=").error().describe(),
             "--report: no file for 'tap'; write it as tap=FILE; - is standard output");
   EXPECT_FALSE(make_reporters("tap=a,json"));

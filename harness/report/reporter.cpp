@@ -5,7 +5,6 @@
 #include <fstream>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 namespace snaphammer::report {
 namespace {
@@ -28,6 +27,17 @@ Result<void> write_text(const std::filesystem::path& file, const std::string& te
   return {};
 }
 
+std::vector<ReportFormat>& registered_formats() {
+  static std::vector<ReportFormat> formats;
+  return formats;
+}
+
+std::string known_names() {
+  std::vector<std::string> names;
+  for (const ReportFormat& format : report_formats()) names.push_back(format.name);
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
 /// Any format that is made of the finished campaign alone.
 class FileReporter : public Reporter {
  public:
@@ -41,18 +51,13 @@ class FileReporter : public Reporter {
 
 }  // namespace
 
-const std::vector<ReportFormat>& report_formats() {
-  static const std::vector<ReportFormat> formats{
-      {"github", "annotations, for GitHub Actions", render_github},
-      {"json", "results.json, for programs", render_json},
-      {"junit", "JUnit XML, for CI systems", render_junit},
-      {"markdown", "a summary for pull requests", render_markdown},
-      {"tap", "TAP 14, for test harnesses", render_tap},
-  };
-  return formats;
-}
+const std::vector<ReportFormat>& report_formats() { return registered_formats(); }
 
-std::string render_json(const CampaignResult& campaign) { return to_json(campaign).dump(2) + "\n"; }
+FormatRegistration::FormatRegistration(ReportFormat format) {
+  std::vector<ReportFormat>& formats = registered_formats();
+  const auto after = std::ranges::upper_bound(formats, format.name, {}, &ReportFormat::name);
+  formats.insert(after, std::move(format));
+}
 
 Result<std::vector<std::unique_ptr<Reporter>>> make_reporters(std::string_view spec) {
   std::vector<std::unique_ptr<Reporter>> reporters;
@@ -66,7 +71,7 @@ Result<std::vector<std::unique_ptr<Reporter>>> make_reporters(std::string_view s
         std::find_if(formats.begin(), formats.end(), [&](const ReportFormat& f) { return f.name == name; });
     if (format == formats.end()) {
       return Error(ErrorKind::kInvalid, fmt::format("--report: unknown format '{}'", name))
-          .advise("use github, json, junit, markdown or tap, as in junit=out.xml");
+          .advise(fmt::format("the formats are {}; write it as junit=out.xml", known_names()));
     }
     if (equals == std::string_view::npos || equals + 1 == one.size()) {
       return Error(ErrorKind::kInvalid, fmt::format("--report: no file for '{}'", name))

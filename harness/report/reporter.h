@@ -32,19 +32,28 @@ class Reporter {
 /// A whole report as text, of a finished campaign.
 using Render = std::string (*)(const CampaignResult& campaign);
 
-/// A format by name: `github`, `json`, `junit`, `markdown`, `tap`.
+/// What `--report NAME=FILE` writes. A format is one file, registered in one line:
+///
+///   const FormatRegistration registration{{"tap", "TAP 14, for test harnesses", render_tap}};
 struct ReportFormat {
-  std::string_view name;
-  std::string_view summary;
+  static constexpr std::string_view kNoun = "report";
+  std::string name;
+  std::string summary;
   Render render;
 };
+/// By name.
 const std::vector<ReportFormat>& report_formats();
+
+/// Before main(), or at its start.
+struct FormatRegistration {
+  explicit FormatRegistration(ReportFormat format);
+};
 
 /// Reporters from `--report junit=F,tap=F`. A file is written when the campaign ends, to a temporary name first; `-`
 /// is standard output. Unknown formats and missing files are kInvalid.
 Result<std::vector<std::unique_ptr<Reporter>>> make_reporters(std::string_view spec);
 
-/// The formats, one file each.
+/// Formats that are also rendered for others than `--report`.
 std::string render_github(const CampaignResult& campaign);
 std::string render_json(const CampaignResult& campaign);
 std::string render_junit(const CampaignResult& campaign);

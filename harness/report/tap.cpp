@@ -55,4 +55,8 @@ std::string render_tap(const CampaignResult& campaign) {
   return text;
 }
 
+namespace {
+const FormatRegistration registration{{"tap", "TAP 14, for test harnesses", render_tap}};
+}
+
 }  // namespace snaphammer::report

@@ -226,7 +226,7 @@ TEST(Contract, TheShippedScenariosAreValidForThisBuild) {
 
 TEST(Topics, EveryKindIsListedAndDescribed) {
   EXPECT_EQ(listable(), (std::vector<std::string>{"faults", "findings", "knobs", "measures", "oracles", "phases",
-                                                  "steps", "workloads"}));
+                                                  "reports", "steps", "workloads"}));
   for (const std::string& kind : listable()) {
     for (const Topic& topic : topics(kind)) {
       EXPECT_FALSE(topic.summary.empty()) << topic.name;

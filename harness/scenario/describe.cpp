@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "harness/report/reporter.h"
 #include "harness/scenario/kinds.h"
 #include "harness/scenario/scenario.h"
 
@@ -92,6 +93,11 @@ Topic topic_of(const OracleKind& oracle) {
   add_list(topic, "Findings", "findings", oracle.findings);
   return topic;
 }
+Topic topic_of(const report::ReportFormat& format) {
+  Topic topic = begin_topic(format);
+  topic.text += fmt::format("\nExample:\n  snaphammer run PATH --report {}=FILE\n", format.name);
+  return topic;
+}
 template <class Entry>
 Topic topic_of(const Entry& entry) {
   return begin_topic(entry);
@@ -125,11 +131,17 @@ std::vector<Topic> knob_topics() {
   return topics;
 }
 
+std::vector<Topic> report_topics() {
+  std::vector<Topic> topics;
+  for (const report::ReportFormat& format : report::report_formats()) topics.push_back(topic_of(format));
+  return topics;
+}
+
 const std::map<std::string, std::function<std::vector<Topic>()>, std::less<>>& sources() {
   static const std::map<std::string, std::function<std::vector<Topic>()>, std::less<>> sources{
       {"faults", topics_of<FaultKind>},     {"findings", topics_of<FindingKind>},   {"knobs", knob_topics},
       {"measures", topics_of<MeasureKind>}, {"oracles", topics_of<OracleKind>},     {"phases", topics_of<PhaseKind>},
-      {"steps", topics_of<StepKind>},       {"workloads", topics_of<WorkloadKind>},
+      {"reports", report_topics},           {"steps", topics_of<StepKind>},         {"workloads", topics_of<WorkloadKind>},
   };
   return sources;
 }

@@ -21,7 +21,7 @@ struct Topic {
   nlohmann::json json;  ///< The same as data.
 };
 
-/// What can be listed: steps, workloads, faults, knobs, oracles, findings, phases, measures.
+/// What can be listed: steps, workloads, faults, knobs, oracles, findings, phases, measures, reports.
 const std::vector<std::string>& listable();
 /// All topics of one listable kind, by name.
 std::vector<Topic> topics(std::string_view listable);
