@@ -9,6 +9,7 @@
 
 #include "harness/scenario/fields.h"
 #include "harness/scenario/step.h"
+#include "harness/scenario/step_nodes.h"
 
 namespace snaphammer::scenario {
 namespace {
@@ -99,15 +100,6 @@ struct FoundStep {
   std::string kind;
 };
 
-std::string kind_of(const Node& step) {
-  const Catalog<StepKind>& kinds = Catalog<StepKind>::of();
-  if (step.is_scalar() && kinds.find(step.text) != nullptr) return step.text;
-  for (const Node::Key& key : step.keys) {
-    if (kinds.find(key.name) != nullptr) return key.name;
-  }
-  return {};
-}
-
 /// All steps of a list and of the lists inside its steps (loop, parallel).
 void find_steps(Node& list, const std::vector<std::string>& path, std::vector<FoundStep>& found) {
   for (std::size_t i = 0; i < list.items.size(); ++i) {
@@ -118,7 +110,7 @@ void find_steps(Node& list, const std::vector<std::string>& path, std::vector<Fo
       find_steps(item, item_path, found);
       continue;
     }
-    const std::string kind = kind_of(item);
+    const std::string kind = kind_of_step(item);
     if (kind.empty()) continue;
     found.push_back({&item, item_path, kind});
     if (!item.is_map()) continue;
