@@ -82,6 +82,7 @@ Awaitable<void> Workload::read_error() {
     if (error_tail_.size() > kErrorTail) error_tail_.erase(0, error_tail_.size() - kErrorTail);
     lines.add(piece);
     while (const std::optional<std::string> line = lines.next()) {
+      crash_report_.add(*line);
       output_.emit("log", {{"from", request_.as}, {"text", *line}});
     }
   }
@@ -118,6 +119,7 @@ Awaitable<void> Workload::take_finding(std::string_view line) {
 void Workload::take_message(const std::string& type, nlohmann::json message) {
   if (type == "ready") {
     ready_ = true;
+    if (message.contains("crash") && message["crash"].is_string()) crash_finding_ = message["crash"].get<std::string>();
   } else if (type == "collected" || type == "quiesced" || type == "resumed") {
     ++answers_[type];
   } else if (type == "verdict") {
@@ -243,13 +245,18 @@ Awaitable<WorkloadInfo> Workload::stop(Duration timeout) {
 }
 
 WorkloadInfo Workload::info() const {
+  std::optional<agent::Crash> crash;
+  if (child_->ended() && child_->end().code != 0 && !crash_finding_.empty() && !crash_report_.headline().empty()) {
+    crash = {.finding = crash_finding_, .headline = crash_report_.headline(), .report = crash_report_.text()};
+  }
   return {.as = request_.as,
           .workload = request_.workload,
           .pid = child_->pid(),
           .end = child_->end(),
           .stderr_tail = error_tail_,
           .findings = findings_seen_,
-          .undelivered_bytes = findings_.size()};
+          .undelivered_bytes = findings_.size(),
+          .crash = std::move(crash)};
 }
 
 }  // namespace snaphammer::guest

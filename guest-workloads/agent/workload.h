@@ -17,6 +17,7 @@
 
 #include "guest-workloads/agent/bounded_lines.h"
 #include "guest-workloads/agent/child_output.h"
+#include "guest-workloads/agent/crash_report.h"
 #include "guest-workloads/agent/exchange.h"
 #include "guest-workloads/agent/output_stream.h"
 #include "guest-workloads/agent/process.h"
@@ -82,6 +83,8 @@ class Workload : public std::enable_shared_from_this<Workload> {
   BoundedLines findings_;
   std::uint64_t findings_seen_ = 0;
   std::string error_tail_;
+  CrashReport crash_report_;
+  std::string crash_finding_;  ///< What a crash is, by its `ready`; empty: not said.
   bool ready_ = false;
   bool output_ended_ = false;
   bool error_ended_ = false;

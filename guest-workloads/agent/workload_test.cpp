@@ -13,6 +13,7 @@ using agent::Finding;
 using agent::WorkloadInfo;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::StartsWith;
 
 class Workloads : public AgentOnHost {
  protected:
@@ -137,6 +138,34 @@ TEST_F(Workloads, ADeathIsTheAnswerToACheckAfterAllItsFindings) {
   EXPECT_EQ(report.died->stderr_tail, "ouch\n");
   ASSERT_EQ(findings.size(), 1U);
   EXPECT_EQ(findings[0].message, "last words");
+}
+
+TEST_F(Workloads, ACrashIsTheFindingThatItsReadyNamed) {
+  install_workload("goes", R"(echo '{"type":"ready","crash":"heap-corruption"}'; read check
+    { echo 'runtime: summary max pages = 12'; echo 'fatal error: bad summary data'; echo; i=0
+      while [ $i -lt 2000 ]; do i=$((i + 1)); echo "goroutine $i [running]:"; done; } >&2; exit 2)");
+  ASSERT_TRUE(start("goes"));
+  const CheckReport report = check().value();
+  ASSERT_TRUE(report.died && report.died->crash);
+  EXPECT_EQ(report.died->crash->finding, "heap-corruption");
+  EXPECT_EQ(report.died->crash->headline, "fatal error: bad summary data");
+  EXPECT_THAT(report.died->crash->report, StartsWith("runtime: summary max pages = 12\nfatal error: bad summary"));
+  EXPECT_THAT(report.died->crash->report, HasSubstr("\ngoroutine 1 [running]:\n"));
+  EXPECT_THAT(report.died->stderr_tail, HasSubstr("goroutine 2000 "));
+}
+
+TEST_F(Workloads, ADeathWithoutAReportOrOneThatNobodyNamedIsNoCrash) {
+  const std::map<std::string, std::string> ways = {
+      {"says-nothing", R"(echo '{"type":"ready","crash":"heap-corruption"}'; read check; kill -KILL $$)"},
+      {"is-not-named", R"(echo '{"type":"ready"}'; read check; echo 'panic: no' >&2; exit 2)"},
+      {"ends-well", R"(echo '{"type":"ready","crash":"heap-corruption"}'; read check; echo 'panic: no' >&2; exit 0)"}};
+  for (const auto& [name, script] : ways) {
+    install_workload(name, script);
+    ASSERT_TRUE(start(name));
+    const CheckReport report = check().value();
+    ASSERT_TRUE(report.died) << name;
+    EXPECT_FALSE(report.died->crash) << name;
+  }
 }
 
 TEST_F(Workloads, AVerdictThatComesTooLateIsATimeoutAndIsNotTakenForTheNextCheck) {

@@ -125,6 +125,8 @@ TEST(Protocol, EverythingArrivesAsItWasSent) {
   expect_same_after_travel(ExecFrame{ExecEvent::kExit, "", {std::nullopt, 9}, true, true, "why"});
   expect_same_after_travel(StartWorkload{"zero-pages", "zp", {{"resident", "150MiB"}}, std::chrono::seconds(1)});
   expect_same_after_travel(WorkloadInfo{"zp", "zero-pages", 12, {1, std::nullopt}, "tail", 3, 4});
+  expect_same_after_travel(WorkloadInfo{
+      "go", "go-heap", 12, {2, std::nullopt}, "tail", 0, 0, agent::Crash{"heap-corruption", "fatal error: x", "all"}});
   expect_same_after_travel(Finding{"stale-page", "m", {{"page", 1}}});
   expect_same_after_travel(CheckReport{true, {{"rounds", 2}}, {}, {}});
   expect_same_after_travel(CheckReport{false, nlohmann::json::object(), WorkloadInfo{}, {}});

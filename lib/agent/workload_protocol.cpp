@@ -26,6 +26,21 @@ Result<StartWorkload> StartWorkload::from_json(const nlohmann::json& json) {
   return start;
 }
 
+nlohmann::json Crash::to_json() const { return {{"finding", finding}, {"headline", headline}, {"report", report}}; }
+
+Result<Crash> Crash::from_json(const nlohmann::json& json) {
+  JsonFields fields(json, "crash");
+  Crash crash;
+  crash.finding = fields.text("finding");
+  crash.headline = fields.text("headline");
+  crash.report = fields.text("report");
+  SNAP_TRY(fields.finish());
+  if (!is_valid_name(crash.finding)) {
+    return Error(ErrorKind::kInvalid, "crash: the id of a finding has 1 to 64 of [a-z0-9-]");
+  }
+  return crash;
+}
+
 nlohmann::json WorkloadInfo::to_json() const {
   nlohmann::json json = {{"as", as},
                          {"workload", workload},
@@ -35,6 +50,7 @@ nlohmann::json WorkloadInfo::to_json() const {
                          {"undelivered_bytes", undelivered_bytes}};
   if (end.code) json["code"] = *end.code;
   if (end.signal) json["signal"] = *end.signal;
+  if (crash) json["crash"] = crash->to_json();
   return json;
 }
 
@@ -49,7 +65,11 @@ Result<WorkloadInfo> WorkloadInfo::from_json(const nlohmann::json& json) {
   info.stderr_tail = fields.text("stderr_tail");
   info.findings = fields.count("findings");
   info.undelivered_bytes = fields.count("undelivered_bytes");
+  const nlohmann::json crash = fields.any("crash");
   SNAP_TRY(fields.finish());
+  if (!crash.is_null()) {
+    SNAP_ASSIGN(info.crash, Crash::from_json(crash));
+  }
   return info;
 }
 

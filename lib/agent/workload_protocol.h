@@ -5,6 +5,8 @@
 // `resume`, `stop`. It writes JSON lines on its standard output:
 //
 //   {"type":"ready"}                                             once, when it is at work
+//   {"type":"ready","crash":"heap-corruption"}                   the same, and which finding it is when its language runtime
+//                                                              ends it: with "fatal error: ..." or "panic: ...", as Go's does
 //   {"type":"beat", ...}                                         now and then; forwarded to the host
 //   {"type":"finding","id":"stale-page","message":"...","evidence":{...}}
 //   {"type":"verdict","pass":true, ...counters}                  one for each `check`, after all its findings
@@ -29,6 +31,16 @@ struct StartWorkload {
   static Result<StartWorkload> from_json(const nlohmann::json& json);
 };
 
+/// How a workload's language runtime ended it.
+struct Crash {
+  std::string finding;   ///< As the workload's `ready` named it.
+  std::string headline;  ///< "fatal error: bad summary data"
+  std::string report;    ///< What it wrote on standard error: the lines before that, the headline, the first stacks.
+
+  nlohmann::json to_json() const;
+  static Result<Crash> from_json(const nlohmann::json& json);
+};
+
 struct WorkloadInfo {
   std::string as;
   std::string workload;
@@ -37,6 +49,7 @@ struct WorkloadInfo {
   std::string stderr_tail;            ///< The last of what it wrote there.
   std::uint64_t findings{};           ///< All that it reported so far.
   std::uint64_t undelivered_bytes{};  ///< Of findings that no check has collected yet.
+  std::optional<Crash> crash = {};
 
   nlohmann::json to_json() const;
   static Result<WorkloadInfo> from_json(const nlohmann::json& json);
