@@ -85,6 +85,29 @@ Result<Place> place_of(const CampaignOptions& options) {
   return Place{id, options.out.empty() ? fs::path("snaphammer-out") / id : options.out, {}};
 }
 
+Result<engine::CampaignSettings> prepare_at(const Place& place, Session& session, const CampaignOptions& options,
+                                            const std::vector<scenario::RunPlan>& plans) {
+  SNAP_ASSIGN(const engine::Installation installation, engine::Installation::of_this_process());
+  SNAP_ASSIGN(const fs::path base, engine::runtime_base(session.environment));
+  SNAP_TRY(remove_leftovers(base, session.err));
+  engine::CampaignSettings settings{.id = place.id,
+                                    .version = SNAPHAMMER_VERSION,
+                                    .directory = fs::absolute(place.directory).lexically_normal(),
+                                    .resume = !options.resume.empty(),
+                                    .planning = options.planning,
+                                    .runtime_base = base,
+                                    .caches = engine::Caches::of(session.environment),
+                                    .installation = installation,
+                                    .parallel = runs_at_a_time(options.parallel),
+                                    .fail_fast = options.fail_fast,
+                                    .retries = options.retries,
+                                    .known = options.known,
+                                    .worker = {.command = {installation.program.string()}}};
+  SNAP_TRY(doctor::check_before_campaign(
+      session.parts.look_at_host(installation, settings.caches, base, settings.directory), uses_default_image(plans)));
+  return settings;
+}
+
 }  // namespace
 
 void CampaignOptions::declare(CLI::App& app) {
@@ -92,13 +115,23 @@ void CampaignOptions::declare(CLI::App& app) {
   for (const report::ReportFormat& format : report::report_formats()) {
     formats += (formats.empty() ? "" : "|") + std::string(format.name);
   }
-  app.add_option("-j,--jobs", parallel, "Runs at a time (default: half as many as there are CPUs)")
-      ->check(CLI::Range(1u, 1024u));
-  app.add_option("--out", out, "Directory for results and artifacts (default: snaphammer-out/ID)");
+  declare_runs(app);
   app.add_option("--report", reports,
                  "Further reports: " + formats + "=FILE, with commas between; - is standard output");
   app.add_flag("--quiet", quiet, "Show only runs that were not as expected");
   app.add_flag("--no-color", no_color, "No colours and no live lines on a terminal (NO_COLOR: no colours)");
+}
+
+void CampaignOptions::declare_runs(CLI::App& app) {
+  app.add_option("-j,--jobs", parallel, "Runs at a time (default: half as many as there are CPUs)")
+      ->check(CLI::Range(1u, 1024u));
+  app.add_option("--out", out, "Directory for results and artifacts (default: snaphammer-out/ID)")->type_name("DIR");
+}
+
+Result<engine::CampaignSettings> prepare(Session& session, const CampaignOptions& options,
+                                         const std::vector<scenario::RunPlan>& plans) {
+  SNAP_ASSIGN(const Place place, place_of(options));
+  return prepare_at(place, session, options, plans);
 }
 
 std::ostream& human_output(Session& session, const CampaignOptions& options) {
@@ -110,26 +143,8 @@ Result<engine::CampaignEnd> conduct(Session& session, const CampaignOptions& opt
                                     std::vector<scenario::RunPlan> plans) {
   SNAP_ASSIGN(Reporters reporters,
               options.reports.empty() ? Result<Reporters>(Reporters()) : report::make_reporters(options.reports));
-  SNAP_ASSIGN(const engine::Installation installation, engine::Installation::of_this_process());
-  SNAP_ASSIGN(const fs::path base, engine::runtime_base(session.environment));
-  SNAP_TRY(remove_leftovers(base, session.err));
-
   SNAP_ASSIGN(const Place place, place_of(options));
-  const engine::CampaignSettings settings{.id = place.id,
-                                          .version = SNAPHAMMER_VERSION,
-                                          .directory = fs::absolute(place.directory).lexically_normal(),
-                                          .resume = !options.resume.empty(),
-                                          .planning = options.planning,
-                                          .runtime_base = base,
-                                          .caches = engine::Caches::of(session.environment),
-                                          .installation = installation,
-                                          .parallel = runs_at_a_time(options.parallel),
-                                          .fail_fast = options.fail_fast,
-                                          .retries = options.retries,
-                                          .known = options.known,
-                                          .worker = {.command = {installation.program.string()}}};
-  SNAP_TRY(doctor::check_before_campaign(
-      session.parts.look_at_host(installation, settings.caches, base, settings.directory), uses_default_image(plans)));
+  SNAP_ASSIGN(const engine::CampaignSettings settings, prepare_at(place, session, options, plans));
 
   std::ostream& out = human_output(session, options);
   const bool live = &out == &session.out && session.out_is_terminal && !options.no_color;

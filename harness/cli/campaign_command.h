@@ -1,4 +1,4 @@
-// What `run` and `replay` share: everything from planned runs to the exit code.
+// What `run`, `replay` and `shrink` share: everything from planned runs to the exit code.
 #pragma once
 
 #include <filesystem>
@@ -28,9 +28,15 @@ struct CampaignOptions {
   engine::KnownFailures known = {};
 
   void declare(CLI::App& app);
+  /// Only how many at a time, and where to.
+  void declare_runs(CLI::App& app);
 };
 
-/// Removes leftovers, checks the host, runs the campaign, shows it, writes the reports. An error means that nothing
+/// Removes leftovers, and checks that the host can do it, and that the directory is free. Starts nothing.
+Result<engine::CampaignSettings> prepare(Session& session, const CampaignOptions& options,
+                                         const std::vector<scenario::RunPlan>& plans);
+
+/// Prepares, runs the campaign, shows it, writes the reports. An error means that nothing
 /// was started.
 Result<engine::CampaignEnd> conduct(Session& session, const CampaignOptions& options,
                                     std::vector<scenario::RunPlan> plans);

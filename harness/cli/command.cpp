@@ -25,6 +25,7 @@ std::vector<CommandPtr> all_commands() {
   std::vector<CommandPtr> commands;
   commands.push_back(make_run_command());
   commands.push_back(make_replay_command());
+  commands.push_back(make_shrink_command());
   commands.push_back(make_lint_command());
   commands.push_back(make_list_command());
   commands.push_back(make_describe_command());
@@ -32,6 +33,8 @@ std::vector<CommandPtr> all_commands() {
   commands.push_back(make_report_command());
   commands.push_back(make_doctor_command());
   commands.push_back(make_clean_command());
+  commands.push_back(make_completion_command());
+  commands.push_back(make_man_command());
   commands.push_back(make_worker_command());
   return commands;
 }

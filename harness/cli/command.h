@@ -12,6 +12,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <ostream>
 #include <string>
@@ -19,6 +20,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "harness/cli/usage.h"
 #include "harness/doctor/check.h"
 #include "harness/engine/environment.h"
 #include "harness/engine/execute_run.h"
@@ -47,6 +49,8 @@ struct Parts {
 /// One invocation of the program.
 struct Session {
   const Parts& parts;
+  const CLI::App& app;  ///< The command line, and the commands it was declared from.
+  const std::vector<std::unique_ptr<Command>>& commands;
   engine::Environment environment;
   std::ostream& out;  ///< What was asked for.
   std::ostream& err;  ///< Everything else.
@@ -57,6 +61,9 @@ struct Session {
   bool wants_color() const { return out_is_terminal && environment.get("NO_COLOR").empty(); }
 };
 
+/// Words that can be given, by an option's long name ("--report") or a positional argument's ("KIND").
+using CommandWords = std::map<std::string, std::vector<std::string>>;
+
 class Command {
  public:
   virtual ~Command() = default;
@@ -65,6 +72,8 @@ class Command {
   virtual bool is_internal() const { return false; }
   /// Describes itself and its options.
   virtual void declare(CLI::App& app) = 0;
+  /// What can be given where, for shells to complete; files and directories are told by their names: FILE, PATH, DIR, RUN.
+  virtual CommandWords words() const { return {}; }
   /// Does it; returns the exit code. An error's exit code follows from its kind.
   virtual Result<int> run(Session& session) = 0;
 };
@@ -73,6 +82,7 @@ using CommandPtr = std::unique_ptr<Command>;
 
 CommandPtr make_run_command();
 CommandPtr make_replay_command();
+CommandPtr make_shrink_command();
 CommandPtr make_lint_command();
 CommandPtr make_list_command();
 CommandPtr make_describe_command();
@@ -80,6 +90,8 @@ CommandPtr make_schema_command();
 CommandPtr make_report_command();
 CommandPtr make_doctor_command();
 CommandPtr make_clean_command();
+CommandPtr make_completion_command();
+CommandPtr make_man_command();
 CommandPtr make_worker_command();
 
 /// In the order in which help shows them.

@@ -23,8 +23,13 @@ constexpr const char* kFooter =
     "  snaphammer run scenarios/smoke                 all scenarios of a directory\n"
     "  snaphammer run scenarios --filter tag:uffd     those with a tag\n"
     "  snaphammer describe restore                    what a step takes\n"
-    "\nExit codes: 0 all as expected; 1 some run was not; 2 usage or an invalid scenario; 3 inconclusive or an\n"
-    "unfit environment; 4 the harness itself failed; 130 interrupted.";
+    "\nExit codes:\n"
+    "  0    all as expected\n"
+    "  1    some run was not\n"
+    "  2    usage or an invalid scenario\n"
+    "  3    inconclusive, or an unfit environment\n"
+    "  4    the harness itself failed\n"
+    "  130  interrupted";
 
 std::size_t width_of_terminal() {
   winsize size{};
@@ -32,8 +37,10 @@ std::size_t width_of_terminal() {
   return 100;
 }
 
-Session make_session(const Parts& parts) {
+Session make_session(const Parts& parts, const CLI::App& app, const std::vector<CommandPtr>& commands) {
   return {.parts = parts,
+          .app = app,
+          .commands = commands,
           .environment = engine::Environment::of_this_process(),
           .out = std::cout,
           .err = std::cerr,
@@ -128,7 +135,7 @@ int run_command_line(int argc, const char* const* argv, const Parts& parts) {
                        scenario::advise_names(rest.front(), command_names(commands)));
   }
   if (const auto refused = refuse_leftover(*chosen.front(), chosen.front()->get_name())) return *refused;
-  Session session = make_session(parts);
+  Session session = make_session(parts, app, commands);
   return run(*by_app.at(chosen.front()), session);
 }
 

@@ -27,7 +27,7 @@ class DoctorCommand : public Command {
 
   void declare(CLI::App& app) override {
     app.description("Say what this host can do, what is missing, what that costs, and how to get it");
-    app.add_option("--out", out_, "Where campaigns' results would go")->capture_default_str();
+    app.add_option("--out", out_, "Where campaigns' results would go")->type_name("DIR")->capture_default_str();
     app.add_flag("--no-color", no_color_, "No colours on a terminal");
     app.footer("\nEnds with 3 when something is missing without which no guest can run.");
   }

@@ -45,11 +45,10 @@ std::vector<Item> items_of(const std::string& kind) {
 class ListCommand : public Command {
  public:
   std::string name() const override { return "list"; }
+  CommandWords words() const override { return {{"KIND", kinds()}}; }
 
   void declare(CLI::App& app) override {
-    std::string kinds = kScenarios;
-    for (const std::string& kind : scenario::listable()) kinds += ", " + kind;
-    app.description("List what there is: " + kinds);
+    app.description(fmt::format("List what there is: {}", fmt::join(kinds(), ", ")));
     app.add_option("KIND", kind_, "What to list")->required();
     app.add_option("PATH", paths_, "For scenarios: files and directories (default: scenarios)");
     app.add_flag("--json", json_, "As JSON, with all that is known");
@@ -68,10 +67,9 @@ class ListCommand : public Command {
       print(session, items_of(*scenarios));
       return kAllAsExpected;
     }
-    std::vector<std::string> kinds = scenario::listable();
-    kinds.emplace_back(kScenarios);
-    if (std::ranges::find(kinds, kind_) == kinds.end()) {
-      return Error(ErrorKind::kInvalid, "cannot list '" + kind_ + "'").advise(scenario::advise_names(kind_, kinds));
+    const std::vector<std::string> known = kinds();
+    if (std::ranges::find(known, kind_) == known.end()) {
+      return Error(ErrorKind::kInvalid, "cannot list '" + kind_ + "'").advise(scenario::advise_names(kind_, known));
     }
     if (!paths_.empty()) return Error(ErrorKind::kInvalid, "only `list scenarios` takes paths");
     print(session, items_of(kind_));
@@ -79,6 +77,12 @@ class ListCommand : public Command {
   }
 
  private:
+  static std::vector<std::string> kinds() {
+    std::vector<std::string> kinds{kScenarios};
+    kinds.insert(kinds.end(), scenario::listable().begin(), scenario::listable().end());
+    return kinds;
+  }
+
   void print(Session& session, const std::vector<Item>& items) const {
     if (json_) {
       nlohmann::json all = nlohmann::json::array();

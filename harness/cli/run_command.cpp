@@ -19,7 +19,8 @@ class RunCommand : public Command {
     CLI::Option* const resume =
         app.add_option("--resume", options_.resume,
                        "Continue the campaign in this directory: run what its journal lacks. Refused when its "
-                       "scenarios have changed; PATH says where they are now");
+                       "scenarios have changed; PATH says where they are now")
+            ->type_name("DIR");
     app.add_option("--filter", planning_.filters,
                    "Only runs that match: part of an id, pattern* of a name, tag:NAME, KEY=VALUE of the matrix; "
                    "commas mean and, ! inverts; given more than once, any of them")
@@ -37,6 +38,7 @@ class RunCommand : public Command {
         ->excludes(resume);
     app.add_option("--known", planning_.known,
                    "A file of known failures, which do not fail the campaign: see the example below")
+        ->type_name("FILE")
         ->excludes(resume);
     app.add_option("--retry", planning_.retries,
                    "Try a run that is not as expected up to this many times more; if it is then, it is flaky")

@@ -66,6 +66,10 @@ class ProgramFixture : public testing::Test {
 
   ChildProcess start(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), SCRIPTED_SNAPHAMMER);
+    return start_program(std::move(arguments));
+  }
+  /// Any program, with the same environment and streams.
+  ChildProcess start_program(std::vector<std::string> arguments) {
     const UniqueFd out = create(directory_ / "stdout");
     const UniqueFd err = create(directory_ / "stderr");
     return ChildProcess::spawn(

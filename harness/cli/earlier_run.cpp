@@ -1,0 +1,54 @@
+#include "harness/cli/earlier_run.h"
+
+#include <algorithm>
+#include <set>
+
+#include <nlohmann/json.hpp>
+
+#include "harness/engine/atomic_file.h"
+#include "harness/engine/plan_file.h"
+
+namespace snaphammer::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::set<std::string> finding_ids(const report::RunResult& run) {
+  std::set<std::string> ids;
+  for (const report::Finding& finding : run.findings) ids.insert(finding.id);
+  return ids;
+}
+
+std::optional<report::RunResult> read_result(const fs::path& file) {
+  const Result<std::string> text = engine::read_file(file);
+  if (!text) return std::nullopt;
+  const auto json = nlohmann::ordered_json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  if (json.is_discarded()) return std::nullopt;
+  Result<report::RunResult> result = report::run_result_from_json(json);
+  if (!result) return std::nullopt;
+  return *std::move(result);
+}
+
+}  // namespace
+
+Result<EarlierRun> read_earlier_run(const fs::path& run) {
+  const fs::path artifacts = fs::is_directory(run) ? run : run.parent_path();
+  if (!fs::exists(artifacts / "plan.json")) {
+    return Error(ErrorKind::kInvalid, (artifacts / "plan.json").string() + ": no such file")
+        .advise("RUN is a directory below runs/ of a campaign's results");
+  }
+  SNAP_ASSIGN(scenario::RunPlan plan, engine::read_plan(artifacts / "plan.json"));
+  return EarlierRun{std::move(plan), read_result(artifacts / "result.json")};
+}
+
+bool came_back(const report::RunResult& original, const report::RunResult& again) {
+  return again.verdict == original.verdict && std::ranges::includes(finding_ids(again), finding_ids(original));
+}
+
+std::string outcome_of(const report::RunResult& run) {
+  std::string text(report::name_of(run.verdict));
+  for (const std::string& id : finding_ids(run)) text += " " + id;
+  return text;
+}
+
+}  // namespace snaphammer::cli
