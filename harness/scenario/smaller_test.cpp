@@ -35,7 +35,7 @@ TEST(Smaller, ALoopHasFewerRounds) {
 TEST(Smaller, ALoopOfOneRoundIsItsSteps) {
   EXPECT_EQ(
       variant("steps:\n  - loop: {times: 1, steps: [quiesce, pause]}\n  - resume\n", "steps.0.loop: its steps, once"),
-      "steps:\n  - quiesce\n  - pause\n  - resume\n");
+      "steps: [quiesce, pause, resume]\n");
 }
 
 TEST(Smaller, ALoopForATimeIsShorterOrOneRound) {
@@ -46,7 +46,7 @@ TEST(Smaller, ALoopForATimeIsShorterOrOneRound) {
 
 TEST(Smaller, BranchesBecomeOneOfThem) {
   const std::string branches = "steps:\n  - parallel: [[quiesce, pause], [resume]]\n";
-  EXPECT_EQ(variant(branches, "steps.0.parallel: only branch 0"), "steps:\n  - quiesce\n  - pause\n");
+  EXPECT_EQ(variant(branches, "steps.0.parallel: only branch 0"), "steps: [quiesce, pause]\n");
   EXPECT_EQ(variant(branches, "without steps.0.parallel.0.1 (pause)"), "steps:\n  - parallel: [[quiesce], [resume]]\n");
 }
 
