@@ -217,8 +217,8 @@ Async<FreezeHit> QemuVm::freeze_at(FreezePoint point) {
   if (awaits_state_) co_return Error(ErrorKind::kUnavailable, "freeze: the machine waits for a saved state");
   if (migration_unsettled_) CO_SNAP_TRY(co_await settle_migration());
   const auto freeze = [this](FreezePoint where) -> Async<FreezeHit> {
-    CO_SNAP_ASSIGN(const auto debugger, co_await QemuDebugger::attach(qmp_, fmt::format("debug-{}", ++debuggers_),
-                                                                      QemuDebugger::Abandoned::kGoesOn));
+    const std::string name = fmt::format("debug-{}", ++debuggers_);
+    CO_SNAP_ASSIGN(const auto debugger, co_await QemuDebugger::attach(qmp_, name, QemuDebugger::Abandoned::kGoesOn));
     CO_SNAP_ASSIGN(const FreezeHit hit, co_await debugger->run_to(std::move(where)));
     CO_SNAP_TRY(co_await debugger->leave());
     co_return hit;
@@ -230,8 +230,8 @@ Async<FreezeHit> QemuVm::freeze_at(FreezePoint point) {
 
 Async<std::vector<VcpuState>> QemuVm::vcpus(std::vector<MemoryBytes> memories) {
   const auto look = [this](std::vector<MemoryBytes> asked) -> Async<std::vector<VcpuState>> {
-    CO_SNAP_ASSIGN(const auto debugger, co_await QemuDebugger::attach(qmp_, fmt::format("debug-{}", ++debuggers_),
-                                                                      QemuDebugger::Abandoned::kStands));
+    const std::string name = fmt::format("debug-{}", ++debuggers_);
+    CO_SNAP_ASSIGN(const auto debugger, co_await QemuDebugger::attach(qmp_, name, QemuDebugger::Abandoned::kStands));
     CO_SNAP_ASSIGN(std::vector<VcpuState> states, co_await debugger->vcpus(std::move(asked)));
     CO_SNAP_TRY(co_await debugger->leave());
     co_return states;
