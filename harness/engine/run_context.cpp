@@ -341,6 +341,13 @@ Async<void> RunContext::check_workload(const std::string& as) {
   const auto on_finding = [this, &as](agent::Finding finding) { report_workload_finding(as, std::move(finding)); };
   auto checked = co_await sandbox_.check_workload(as, kCheckDeadline, on_finding);
   if (!checked) co_return fail("hang", checked.error());
+  if (checked->died && checked->died->crash) {
+    const agent::WorkloadInfo& workload = *checked->died;
+    const std::string message = fmt::format("workload {} was ended by its runtime: {}", as, workload.crash->headline);
+    nlohmann::json evidence = {{"end", workload.end.describe()}, {"report", workload.crash->report}};
+    report_workload_finding(as, {.id = workload.crash->finding, .message = message, .evidence = std::move(evidence)});
+    co_return Error(ErrorKind::kGone, message);
+  }
   if (checked->died) {
     const Error died(ErrorKind::kGone,
                      fmt::format("workload {} {}: {}", as, checked->died->end.describe(), checked->died->stderr_tail));

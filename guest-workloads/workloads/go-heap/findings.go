@@ -1,0 +1,110 @@
+package main
+
+import (
+	"encoding/hex"
+	"fmt"
+	"sync"
+	"sync/atomic"
+)
+
+const (
+	heapCorruption = "heap-corruption"
+	lostWrite      = "lost-write"
+	findingsKept   = 4096
+)
+
+// finding is a line of the contract; the agent knows it by its first field.
+type finding struct {
+	Type     string `json:"type"`
+	ID       string `json:"id"`
+	Message  string `json:"message"`
+	Evidence any    `json:"evidence"`
+}
+
+// findings carries them from the goroutine that finds one to the one that writes, which may have to wait for long.
+type findings struct {
+	corruptions atomic.Uint64
+	lostWrites  atomic.Uint64
+	dropped     atomic.Uint64 // Were not kept, as too many waited to be written; they are counted all the same.
+	mutex       sync.Mutex
+	kept        []finding
+}
+
+func (f *findings) take(id, message string, evidence any) {
+	if id == lostWrite {
+		f.lostWrites.Add(1)
+	} else {
+		f.corruptions.Add(1)
+	}
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	if len(f.kept) == findingsKept {
+		f.dropped.Add(1)
+		return
+	}
+	f.kept = append(f.kept, finding{"finding", id, message, evidence})
+}
+
+// contradiction is for what the program or the runtime keeps in two places.
+func (f *findings) contradiction(what string, expected, read any) {
+	f.take(heapCorruption, fmt.Sprintf("%s: expected %v, read %v", what, expected, read),
+		map[string]any{"what": what, "expected": fmt.Sprint(expected), "read": fmt.Sprint(read)})
+}
+
+func (f *findings) writeTo(lines *lines) {
+	f.mutex.Lock()
+	kept := f.kept
+	f.kept = nil
+	f.mutex.Unlock()
+	for _, one := range kept {
+		lines.write(one)
+	}
+}
+
+func (f *findings) none() bool { return f.corruptions.Load() == 0 && f.lostWrites.Load() == 0 }
+
+// verify reports a block that does not hold what it should, and repairs it, so that it is told once.
+func (f *findings) verify(b *block, where string) {
+	if b.holds() {
+		return
+	}
+	d := b.examine()
+	if d == nil { // It was other bytes a moment ago.
+		d = &damage{}
+	}
+	id, holds := heapCorruption, "other bytes"
+	switch d.held {
+	case zeros:
+		id, holds = lostWrite, "zeros"
+	case earlierGeneration:
+		id, holds = lostWrite, fmt.Sprintf("generation %d", d.generation)
+	}
+	evidence := evidenceOf(b, d)
+	evidence["where"], evidence["holds"] = where, holds
+	f.take(id, fmt.Sprintf("the block of %d bytes at %#x (%s) holds %s instead of generation %d", b.bytes(), b.address(),
+		where, holds, b.key.Generation), evidence)
+	b.fill()
+}
+
+// verifyZeroed is for a block that was just handed out.
+func (f *findings) verifyZeroed(b *block) {
+	if d := b.examineZeroed(); d != nil {
+		f.take(heapCorruption, fmt.Sprintf("a block of %d bytes at %#x, just handed out, is not zero", b.bytes(),
+			b.address()), evidenceOf(b, d))
+	}
+}
+
+func evidenceOf(b *block, d *damage) map[string]any {
+	evidence := map[string]any{
+		"address":  fmt.Sprintf("%#x", b.address()),
+		"bytes":    b.bytes(),
+		"offset":   d.offset,
+		"expected": hex.EncodeToString(d.expected),
+		"read":     hex.EncodeToString(d.read),
+		"block":    b.key,
+	}
+	if physical, known := physicalAddress(b.address() + uintptr(d.offset)); known {
+		evidence["physical_page"] = fmt.Sprintf("%#x", physical)
+	}
+	return evidence
+}

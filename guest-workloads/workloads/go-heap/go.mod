@@ -1,0 +1,3 @@
+module snaphammer/go-heap
+
+go 1.19

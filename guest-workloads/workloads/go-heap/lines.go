@@ -1,0 +1,46 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"os"
+)
+
+// lines is what the program says: JSON objects, one a line, whose first field is their type. A write blocks while nobody
+// takes the lines, as the contract wants it. One goroutine.
+type lines struct{ out *bufio.Writer }
+
+func newLines(out io.Writer) *lines { return &lines{bufio.NewWriter(out)} }
+
+func (l *lines) write(line any) {
+	text, err := json.Marshal(line)
+	if err != nil {
+		panic(err)
+	}
+	l.out.Write(append(text, '\n'))
+}
+
+// flush ends the program when nobody is there any more.
+func (l *lines) flush() {
+	if l.out.Flush() != nil {
+		os.Exit(1)
+	}
+}
+
+// said is a line that has nothing but a type.
+type said struct {
+	Type string `json:"type"`
+}
+
+// readCommands gives the lines that come; the channel is closed at their end.
+func readCommands(in io.Reader) <-chan string {
+	commands := make(chan string)
+	go func() {
+		defer close(commands)
+		for scanner := bufio.NewScanner(in); scanner.Scan(); {
+			commands <- scanner.Text()
+		}
+	}()
+	return commands
+}
