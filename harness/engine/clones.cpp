@@ -14,6 +14,7 @@ constexpr Duration kDrawLimit = std::chrono::seconds(20);
 
 constexpr std::size_t kDraws = 64;
 
+// Right after it was healthy: 16 bytes a draw, in hexadecimal.
 Async<Draw> draw_from(sandbox::Sandbox& guest, std::string name) {
   agent::ExecRequest request;
   // One read of 16 bytes is one step of the kernel's generator.
@@ -21,16 +22,31 @@ Async<Draw> draw_from(sandbox::Sandbox& guest, std::string name) {
                      fmt::format("dd if=/dev/urandom bs=16 count={} 2>/dev/null | od -An -v -tx1 -w16", kDraws)};
   request.timeout = kDrawLimit;
   CO_SNAP_ASSIGN(const agent::ExecResult done, co_await guest.exec(std::move(request)));
-  Draw draw{.guest = std::move(name), .random_bytes = {}};
+  Draw draw{.guest = std::move(name), .source = "/dev/urandom", .values = {}};
   std::istringstream lines(done.output);
   for (std::string line; std::getline(lines, line);) {
     std::erase(line, ' ');
-    draw.random_bytes.push_back(std::move(line));
+    draw.values.push_back(std::move(line));
   }
-  if (!done.success() || draw.random_bytes.size() != kDraws) {
+  if (!done.success() || draw.values.size() != kDraws) {
     co_return Error(ErrorKind::kUnavailable, draw.guest + ": cannot draw random bytes: " + done.error_output);
   }
   co_return draw;
+}
+
+// What its workloads drew by themselves.
+Async<void> ask_workloads(sandbox::Sandbox& guest, Clone& clone) {
+  sandbox::Incarnation& incarnation = *guest.incarnation();
+  CO_SNAP_ASSIGN(const std::vector<agent::WorkloadInfo> all,
+                 co_await incarnation.unless_failed(incarnation.client().workloads()));
+  const auto on_finding = [&clone](agent::Finding finding) { clone.findings.push_back(std::move(finding)); };
+  for (const agent::WorkloadInfo& one : all) {
+    if (one.workload != kDrawingWorkload || one.end.ended()) continue;
+    CO_SNAP_ASSIGN(const agent::CheckReport verdict, co_await guest.check_workload(one.as, kDrawLimit, on_finding));
+    std::vector<Draw> draws = draws_in(verdict.counters, clone.name, one.as);
+    for (Draw& draw : draws) clone.draws.push_back(std::move(draw));
+  }
+  co_return Result<void>();
 }
 
 }  // namespace
@@ -57,12 +73,14 @@ Awaitable<void> Clones::bring_up(sandbox::Sandbox& guest, const snapshot::Snapsh
   }
   clone.restored = co_await guest.await_healthy();
   if (!clone.restored) co_return;
-  auto draw = co_await draw_from(guest, clone.draw.guest);
-  if (draw) {
-    clone.draw = std::move(*draw);
-  } else {
-    clone.restored = tl::unexpected(draw.error());
+  auto drawn = co_await draw_from(guest, clone.name);
+  if (!drawn) {
+    clone.restored = tl::unexpected(drawn.error());
+    co_return;
   }
+  clone.draws.push_back(*std::move(drawn));
+  auto asked = co_await ask_workloads(guest, clone);
+  if (!asked) clone.restored = tl::unexpected(asked.error());
 }
 
 Async<std::vector<Clone>> Clones::start(snapshot::Snapshot from, unsigned count) {
@@ -74,7 +92,7 @@ Async<std::vector<Clone>> Clones::start(snapshot::Snapshot from, unsigned count)
       clone.restored = tl::unexpected(guest.error());
       continue;
     }
-    clone.draw.guest = fmt::format("clone-{}", guests_.size());
+    clone.name = fmt::format("clone-{}", guests_.size());
     tasks.spawn(bring_up(**guest, from, clone));
   }
   co_await tasks.wait_idle();

@@ -6,28 +6,26 @@
 //
 // Each has its own VMM, vsock door, page server, identity and logs (clone-1, clone-2 ... below the run's); the snapshot
 // is only read. The first thing that each does is to draw random bytes, many times a few: a generator that goes on from the
-// same state gives the same ones, perhaps some draws earlier or later. One io_context thread.
+// same state gives the same ones, perhaps some draws earlier or later. Then a workload that draws is asked what it drew.
+// One io_context thread.
 #pragma once
 
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "harness/engine/draws.h"
 #include "harness/engine/guest_sources.h"
 #include "harness/engine/run_paths.h"
 #include "lib/sandbox/sandbox.h"
 
 namespace snaphammer::engine {
 
-/// What a guest drew right after it was healthy.
-struct Draw {
-  std::string guest;
-  std::vector<std::string> random_bytes;  ///< Of /dev/urandom, 16 bytes a draw, in hexadecimal.
-};
-
 struct Clone {
+  std::string name;
   Result<sandbox::RestoreReport> restored;
-  Draw draw;
+  std::vector<Draw> draws;
+  std::vector<agent::Finding> findings;  ///< Of workloads that were asked what they drew.
 };
 
 class Clones {

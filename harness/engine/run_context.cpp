@@ -174,6 +174,7 @@ Async<void> RunContext::restore(const std::string& id, RestoreStep step) {
   end_restore();
   restored_ = {.snapshot = from->manifest.id,
                .prefetch = step.prefetch.value_or(config_.uffd.prefetch),
+               .life = fmt::format("restore {}", result_.restores.size() + 1),
                .requested = SteadyClock::now(),
                .phases = {}};
   sandbox_.set_prefetch(restored_->prefetch);
@@ -245,13 +246,16 @@ Async<void> RunContext::clone(const std::string& id, unsigned count) {
   CO_SNAP_TRY(from);
   CO_SNAP_ASSIGN(std::vector<Clone> clones, co_await clones_.start(*from, count));
   for (Clone& clone : clones) {
-    if (!clone.restored) co_return fail("unhealthy", Error(clone.restored.error()).in(clone.draw.guest));
+    if (!clone.restored) co_return fail("unhealthy", Error(clone.restored.error()).in(clone.name));
     result_.restores.push_back({.from = id,
-                                .guest = clone.draw.guest,
+                                .guest = clone.name,
                                 .to_healthy_ms = snaphammer::to_ms(clone.restored->to_healthy),
                                 .phases_ms = to_ms(clone.restored->phases),
                                 .uffd = nlohmann::json::object()});
-    draws_.push_back(std::move(clone.draw));
+    for (Draw& draw : clone.draws) draws_.push_back(std::move(draw));
+    for (agent::Finding& found : clone.findings) {
+      report({.id = found.id, .oracle = clone.name, .message = found.message, .evidence = std::move(found.evidence)});
+    }
   }
   co_return Result<void>();
 }
@@ -353,6 +357,9 @@ Async<void> RunContext::check_workload(const std::string& as) {
                      fmt::format("workload {} {}: {}", as, checked->died->end.describe(), checked->died->stderr_tail));
     co_return fail("unhealthy", died);
   }
+  const std::string life = restored_ ? restored_->life : "boot";
+  std::vector<Draw> draws = draws_in(checked->counters, life, as);
+  for (Draw& draw : draws) draws_.push_back(std::move(draw));
   log_info("run", "check {}: {} {}", as, checked->pass ? "pass" : "fail", checked->counters.dump());
   co_return Result<void>();
 }

@@ -76,7 +76,7 @@ class RunContext final : private sandbox::PhaseObserver {
   bool quiesced_by_step() const { return quiesced_by_step_; }
   /// Starts `count` further guests from the latest snapshot of that name; all are healthy when it returns.
   Async<void> clone(const std::string& id, unsigned count);
-  /// What clones drew from their kernels' random generators, each as its first act.
+  /// What clones drew from their kernels' random generators, each as its first act; and what workloads drew in any guest.
   const std::vector<Draw>& draws() const { return draws_; }
   Async<void> destroy();
   /// Undoes every fault and ends the guest: always, at the end of a run, and bounded.
@@ -141,6 +141,7 @@ class RunContext final : private sandbox::PhaseObserver {
   struct Restored {
     std::string snapshot;  ///< Its id in the store.
     uffd::Prefetch prefetch;
+    std::string life;  ///< "restore 2", over all guests of the run.
     TimePoint requested;
     std::vector<sandbox::PhaseTiming> phases;  ///< Complete once it is healthy.
   };

@@ -1,4 +1,4 @@
-// uniqueness: what clones draw from their kernels' random generators must differ.
+// uniqueness: what guests that come from one snapshot draw at random must differ.
 #include <map>
 #include <string>
 #include <vector>
@@ -24,7 +24,7 @@ class Uniqueness final : public Oracle {
   void look(engine::RunContext& run, const engine::Draw& draw) {
     std::vector<std::string> shared;
     std::string first;
-    for (const std::string& bytes : draw.random_bytes) {
+    for (const std::string& bytes : draw.values) {
       const auto [known, is_new] = drawn_by_.try_emplace(bytes, draw.guest);
       if (is_new || known->second == draw.guest) continue;
       first = known->second;
@@ -34,9 +34,12 @@ class Uniqueness final : public Oracle {
     run.report(
         {.id = "not-unique",
          .oracle = "uniqueness",
-         .message = fmt::format("{} of the {} times that {} drew random bytes it got what {} had got, for instance {}",
-                                shared.size(), draw.random_bytes.size(), draw.guest, first, shared.front()),
-         .evidence = {{"guests", {first, draw.guest}}, {"drawn", draw.random_bytes.size()}, {"shared", shared}}});
+         .message = fmt::format("{} of the {} times that {} drew from {} it got what {} had got, for instance {}",
+                                shared.size(), draw.values.size(), draw.guest, draw.source, first, shared.front()),
+         .evidence = {{"guests", {first, draw.guest}},
+                      {"source", draw.source},
+                      {"drawn", draw.values.size()},
+                      {"shared", shared}}});
   }
 
   std::size_t looked_at_ = 0;
@@ -44,7 +47,9 @@ class Uniqueness final : public Oracle {
 };
 
 const OracleRegistration<Uniqueness> kRegistration{
-    {"uniqueness", "Compares what clones of one snapshot draw from their kernels' random generators.", {"not-unique"}}};
+    {"uniqueness",
+     "Compares what guests of one snapshot draw at random: clones from their kernels, and the workload entropy.",
+     {"not-unique"}}};
 
 }  // namespace
 }  // namespace snaphammer::oracles

@@ -85,6 +85,18 @@ void Arguments::text(std::string name, std::string& value, std::string help) {
                         }});
 }
 
+void Arguments::choice(std::string name, std::string& value, std::vector<std::string> choices, std::string help) {
+  std::string all;
+  for (const std::string& choice : choices) all += (all.empty() ? "" : "|") + choice;
+  arguments_.push_back({std::move(name), all, value, std::move(help), [&value, choices, all](const std::string& text) {
+                          if (std::find(choices.begin(), choices.end(), text) == choices.end()) {
+                            return "expected one of " + all;
+                          }
+                          value = text;
+                          return std::string();
+                        }});
+}
+
 std::string Arguments::parse(const std::vector<std::string>& arguments) const {
   for (std::size_t i = 0; i < arguments.size(); i += 2) {
     const auto argument = std::find_if(arguments_.begin(), arguments_.end(), [&](const Argument& candidate) {

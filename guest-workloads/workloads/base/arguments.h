@@ -37,6 +37,7 @@ class Arguments {
   void time(std::string name, std::chrono::milliseconds& value, std::string help, Bounds bounds = {});
   void number(std::string name, std::uint64_t& value, std::string help, Bounds bounds = {});
   void text(std::string name, std::string& value, std::string help);
+  void choice(std::string name, std::string& value, std::vector<std::string> choices, std::string help);
 
   /// Sets the variables. Returns what is wrong, or an empty text.
   std::string parse(const std::vector<std::string>& arguments) const;

@@ -43,6 +43,15 @@ JsonObject& JsonObject::add_all(const JsonObject& other) {
   return *this;
 }
 
+JsonObject& JsonObject::add(std::string_view name, const std::vector<std::string>& values) {
+  std::string list;
+  for (const std::string& value : values) {
+    if (!list.empty()) list += ',';
+    append_quoted(list, value);
+  }
+  return add_raw(name, "[" + list + "]");
+}
+
 std::string finding_line(std::string_view id, std::string_view message, const JsonObject& evidence) {
   return JsonObject("finding").add("id", id).add("message", message).add("evidence", evidence).line();
 }

@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace snaphammer::workload {
 
@@ -29,6 +30,7 @@ class JsonObject {
   JsonObject& add(std::string_view name, std::string_view value);
   JsonObject& add(std::string_view name, const char* value) { return add(name, std::string_view(value)); }
   JsonObject& add(std::string_view name, const JsonObject& value) { return add_raw(name, value.text()); }
+  JsonObject& add(std::string_view name, const std::vector<std::string>& values);
   /// Takes over all fields of another.
   JsonObject& add_all(const JsonObject& other);
 
