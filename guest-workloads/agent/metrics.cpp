@@ -1,7 +1,5 @@
 #include "guest-workloads/agent/metrics.h"
 
-#include <fstream>
-#include <iterator>
 #include <limits>
 #include <optional>
 #include <sstream>
@@ -9,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "lib/base/proc_file.h"
 #include "lib/base/process_use.h"
 
 namespace snaphammer::guest {
@@ -25,9 +24,7 @@ Result<agent::Metrics> measure(std::size_t connections) {
   metrics.resident = use.resident;
   metrics.zombies = zombies();
   metrics.connections = connections;
-  std::ifstream file(kMemInfo);
-  const std::string text(std::istreambuf_iterator<char>(file), {});
-  SNAP_ASSIGN(const MemoryInfo memory, parse_meminfo(text));
+  SNAP_ASSIGN(const MemoryInfo memory, parse_meminfo(read_proc_file(kMemInfo)));
   metrics.memory_total = memory.total;
   metrics.memory_available = memory.available;
   return metrics;

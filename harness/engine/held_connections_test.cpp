@@ -38,26 +38,12 @@ class HeldConnectionsTest : public testing::Test {
     guest->taken().pop_front();
     return peer;
   }
-  std::vector<report::Finding> look() {
-    const auto wrap = [this]() -> Async<std::vector<report::Finding>> { co_return co_await connections.look(); };
-    return *run_async(context, wrap());
-  }
+  std::vector<report::Finding> look() { return run_awaitable(context, connections.look()); }
   template <class Condition>
   void until(Condition condition) {
-    const TimePoint give_up = SteadyClock::now() + 20s;
-    while (!condition()) {
-      ASSERT_LT(SteadyClock::now(), give_up) << "what the test waits for did not come about";
-      context.restart();
-      context.run_one_for(5ms);
-    }
+    ASSERT_TRUE(run_until(context, condition)) << "what the test waits for did not come about";
   }
-  void wait(Awaitable<void> what) {
-    const auto wrap = [](Awaitable<void> inner) -> Async<void> {
-      co_await std::move(inner);
-      co_return Result<void>();
-    };
-    static_cast<void>(run_async(context, wrap(std::move(what))));
-  }
+  void wait(Awaitable<void> what) { run_awaitable(context, std::move(what)); }
   std::filesystem::path door() const { return directory / "v.sock"; }
 
   std::filesystem::path directory;

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <optional>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -12,6 +10,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "lib/base/proc_file.h"
 
 namespace snaphammer::engine {
 namespace {
@@ -21,11 +21,6 @@ using namespace std::chrono_literals;
 
 // SIGKILL takes effect at once, but giving back a guest's memory takes its time on a busy machine.
 constexpr Duration kDeathOfAKilledProcess = 10s;
-
-std::string read_whole(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 struct Stat {
   std::string name;
@@ -46,7 +41,7 @@ std::optional<Stat> parse_stat(const std::string& text) {
 }
 
 std::string command_of(const fs::path& directory, const std::string& name) {
-  std::string command = read_whole(directory / "cmdline");
+  std::string command = read_proc_file(directory / "cmdline");
   while (!command.empty() && command.back() == '\0') command.pop_back();
   if (command.empty()) return "[" + name + "]";
   std::replace(command.begin(), command.end(), '\0', ' ');
@@ -61,11 +56,11 @@ std::optional<Process> look_at(pid_t pid) {
   process.handle = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!process.handle) return std::nullopt;  // Ended meanwhile, or a thread.
   const fs::path directory = fs::path("/proc") / std::to_string(pid);
-  const auto stat = parse_stat(read_whole(directory / "stat"));
+  const auto stat = parse_stat(read_proc_file(directory / "stat"));
   if (!stat) return std::nullopt;
   process.parent = stat->parent;
   process.command = command_of(directory, stat->name);
-  process.environment = read_whole(directory / "environ");
+  process.environment = read_proc_file(directory / "environ");
   // All of this was about the process that `handle` holds only if that one is still there.
   if (::syscall(SYS_pidfd_send_signal, process.handle.get(), 0, nullptr, 0) != 0 && errno == ESRCH) return std::nullopt;
   return process;

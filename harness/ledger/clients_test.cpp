@@ -44,21 +44,13 @@ class ClientsTest : public workload::ProgramTest {
 
   template <class Condition>
   void until(Condition condition) {
-    const TimePoint give_up = SteadyClock::now() + 20s;
-    while (!condition()) {
-      ASSERT_LT(SteadyClock::now(), give_up) << "what the test waits for did not come about";
-      context.restart();
-      context.run_one_for(5ms);
-    }
+    ASSERT_TRUE(run_until(context, condition)) << "what the test waits for did not come about";
   }
   void until_answered(std::uint64_t more) {
     const std::uint64_t enough = clients.account().acknowledged() + more;
     until([&] { return clients.account().acknowledged() >= enough; });
   }
-  std::vector<Defect> unsettled(Duration limit) {
-    const auto wrap = [this, limit]() -> Async<std::vector<Defect>> { co_return co_await clients.unsettled(limit); };
-    return *run_async(context, wrap());
-  }
+  std::vector<Defect> unsettled(Duration limit) { return run_awaitable(context, clients.unsettled(limit)); }
   Result<std::vector<Defect>> compare(Connect connect) { return run_async(context, clients.compare(connect, 20s)); }
 
   asio::io_context context;

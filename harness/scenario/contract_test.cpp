@@ -83,7 +83,7 @@ runtime:
 steps:
   - boot: {fresh: true}
   - start: {workload: zero-pages}
-  - start: {workload: go-heap, as: books, args: {anything: [1, 2]}}
+  - start: {workload: go-heap, as: books, args: {goroutines: 4}}
   - exec: {command: [sh, -c, "exit 3"], expect_exit: 3}
   - exec_stress: {parallel: 20, command: ["true"]}
   - quiesce

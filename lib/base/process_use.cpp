@@ -4,12 +4,13 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <iterator>
 #include <optional>
 #include <sstream>
 #include <string>
 
 #include <unistd.h>
+
+#include "lib/base/proc_file.h"
 
 namespace snaphammer {
 namespace {
@@ -35,8 +36,7 @@ struct Stat {
 
 // The second field, the program's name, may hold anything but ends with the last parenthesis.
 std::optional<Stat> read_stat(const fs::path& process) {
-  std::ifstream file(process / "stat");
-  const std::string text(std::istreambuf_iterator<char>(file), {});
+  const std::string text = read_proc_file(process / "stat");
   const std::size_t name_end = text.rfind(')');
   if (name_end == std::string::npos) return std::nullopt;
   std::istringstream fields(text.substr(name_end + 1));

@@ -66,24 +66,10 @@ class ProxyTest : public testing::Test {
   /// Runs the proxy until `condition` holds.
   template <class Condition>
   void until(Condition condition) {
-    const TimePoint give_up = SteadyClock::now() + 20s;
-    while (!condition()) {
-      ASSERT_LT(SteadyClock::now(), give_up) << "what the test waits for did not come about";
-      context.restart();
-      context.run_one_for(5ms);
-    }
+    ASSERT_TRUE(run_until(context, condition)) << "what the test waits for did not come about";
   }
-  void wait(Awaitable<void> what) {
-    const auto wrap = [](Awaitable<void> inner) -> Async<void> {
-      co_await std::move(inner);
-      co_return Result<void>();
-    };
-    static_cast<void>(run_async(context, wrap(std::move(what))));
-  }
-  std::size_t number(Awaitable<std::size_t> what) {
-    const auto wrap = [](Awaitable<std::size_t> inner) -> Async<std::size_t> { co_return co_await std::move(inner); };
-    return *run_async(context, wrap(std::move(what)));
-  }
+  void wait(Awaitable<void> what) { run_awaitable(context, std::move(what)); }
+  std::size_t number(Awaitable<std::size_t> what) { return run_awaitable(context, std::move(what)); }
 
   std::filesystem::path door() const { return directory / "v.sock"; }
 

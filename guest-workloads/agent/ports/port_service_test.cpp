@@ -32,20 +32,10 @@ class Ports : public AgentOnHost {
     return std::nullopt;
   }
   bool becomes(std::uint16_t number, PortState state) {
-    return eventually([&] { return port(number) && port(number)->state == state; });
+    return works_until([&] { return port(number) && port(number)->state == state; });
   }
   bool disappears(std::uint16_t number) {
-    return eventually([&] { return !port(number); });
-  }
-  /// Asks again and again; the agent works between.
-  bool eventually(const std::function<bool()>& done) {
-    const TimePoint end = SteadyClock::now() + 20s;
-    while (!done()) {
-      if (SteadyClock::now() > end) return false;
-      context.restart();
-      context.run_one_for(1ms);
-    }
-    return true;
+    return works_until([&] { return !port(number); });
   }
   void use(agent::Forwarders forwarders) {
     agent::InitRequest init;
@@ -98,7 +88,7 @@ TEST_F(Ports, ComeAndGoWithTheirListeners) {
   const pid_t forwarder = port(80)->pid;
   ports.listen({});
   ASSERT_TRUE(disappears(80));
-  EXPECT_TRUE(eventually([&] { return group_is_gone(forwarder); }));
+  EXPECT_TRUE(works_until([&] { return group_is_gone(forwarder); }));
   EXPECT_FALSE(ports.connects(80));
   ports.listen({80});
   ASSERT_TRUE(becomes(80, PortState::kForwarded));
@@ -111,7 +101,7 @@ TEST_F(Ports, AreForwardedAgainWhenTheirForwarderWasKilled) {
   ASSERT_TRUE(becomes(80, PortState::kForwarded));
   for (std::uint64_t times = 1; times <= 3; ++times) {
     ::kill(port(80)->pid, SIGKILL);
-    ASSERT_TRUE(eventually([&] { return port(80)->respawns == times; }));
+    ASSERT_TRUE(works_until([&] { return port(80)->respawns == times; }));
     ASSERT_TRUE(becomes(80, PortState::kForwarded));
   }
   EXPECT_TRUE(ports.connects(80));
@@ -125,20 +115,20 @@ TEST_F(Ports, LoseTheConnectionsOfAForwarderThatWasKilled) {
   ASSERT_TRUE(PortsOnHost::echoes(connection));
   const pid_t forwarder = port(80)->pid;
   ::kill(forwarder, SIGKILL);
-  EXPECT_TRUE(eventually([&] { return group_is_gone(forwarder); }));
+  EXPECT_TRUE(works_until([&] { return group_is_gone(forwarder); }));
 }
 
 TEST_F(Ports, ThatCannotBeForwardedSayWhyAndAreTriedEverMoreSeldom) {
   const Process squatter =
       spawn({{"socat", "-d", "-d", "ABSTRACT-LISTEN:" + ports.name(80), "EXEC:cat"}, {}, "/"}).value();
-  ASSERT_TRUE(eventually([&] {
+  ASSERT_TRUE(works_until([&] {
     char byte = 0;
     return ::read(squatter.error.get(), &byte, 1) == 1;
   })) << "it listens";
   ports.listen({80});
   const TimePoint start = SteadyClock::now();
   ASSERT_TRUE(run(client->start_ports()));
-  ASSERT_TRUE(eventually([&] { return port(80)->respawns >= 6; }));
+  ASSERT_TRUE(works_until([&] { return port(80)->respawns >= 6; }));
   // At once, then 20, 40, 80, 160 and 200 ms later.
   EXPECT_GE(SteadyClock::now() - start, 500ms);
   ASSERT_TRUE(becomes(80, PortState::kFailed));
@@ -178,7 +168,7 @@ TEST_F(Ports, AreAllGoneWhenTheStopReturns) {
   EXPECT_EQ(::recv(connection.get(), &byte, 1, MSG_DONTWAIT), 0) << "the connection has ended";
   EXPECT_FALSE(ports.connects(80));
   EXPECT_EQ(run(client->metrics()).value().children, 0U);
-  for (const PortInfo& info : before.ports) EXPECT_TRUE(eventually([&] { return group_is_gone(info.pid); }));
+  for (const PortInfo& info : before.ports) EXPECT_TRUE(works_until([&] { return group_is_gone(info.pid); }));
   EXPECT_FALSE(report().running);
 }
 
@@ -248,7 +238,7 @@ TEST_F(Ports, AreStoppedForASnapshotAndStartedByItsUndo) {
   ASSERT_TRUE(run(client->prepare({})));
   EXPECT_FALSE(report().running);
   EXPECT_FALSE(ports.connects(80));
-  EXPECT_TRUE(eventually([&] { return group_is_gone(before); }));
+  EXPECT_TRUE(works_until([&] { return group_is_gone(before); }));
   ASSERT_TRUE(run(client->undo_prepare()));
   EXPECT_TRUE(port(80)) << "it was looked for before the answer";
   EXPECT_TRUE(becomes(80, PortState::kForwarded));
@@ -291,7 +281,7 @@ TEST_F(Ports, WhoseForwardersAreAbandonedMeetTheirFormerOnes) {
   EXPECT_THAT(port(80)->error, HasSubstr("Address already in use"));
   EXPECT_TRUE(ports.connects(80)) << "the former one still serves";
   ::kill(former, SIGKILL);
-  ASSERT_TRUE(eventually([&] { return group_is_gone(former); }));
+  ASSERT_TRUE(works_until([&] { return group_is_gone(former); }));
   ASSERT_EQ(shell("sleep 0.3").value().end.code, 0);
   EXPECT_EQ(port(80)->state, PortState::kFailed) << "nobody starts it again";
   EXPECT_FALSE(ports.connects(80));
