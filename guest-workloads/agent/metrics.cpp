@@ -4,6 +4,7 @@
 #include <optional>
 #include <sstream>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
@@ -48,7 +49,7 @@ Result<MemoryInfo> parse_meminfo(const std::string& text) {
     if (name == "MemAvailable:") available = kib * 1_KiB;
   }
   if (!total || !available) {
-    return Error(ErrorKind::kUnfit, std::string(kMemInfo) + " does not tell MemTotal and MemAvailable");
+    return Error(ErrorKind::kUnfit, fmt::format("{} does not tell MemTotal and MemAvailable", kMemInfo));
   }
   return MemoryInfo{*total, *available};
 }
