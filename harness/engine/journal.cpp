@@ -4,9 +4,10 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <unistd.h>
 #include <xxhash.h>
+
+#include "lib/base/unique_fd.h"
 
 namespace snaphammer::engine {
 namespace {
@@ -42,13 +43,19 @@ std::string digest_of(const scenario::RunPlan& plan) {
   return digest_of(stored.dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
-Result<UniqueFd> lock(const fs::path& directory) {
-  UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd) return errno_error("open " + directory.string());
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
-  if (errno != EWOULDBLOCK) return errno_error("lock " + directory.string());
-  return Error(ErrorKind::kUnavailable, directory.string() + ": its campaign is running")
+Result<ProcessLock> lock(const fs::path& directory) {
+  Result<ProcessLock> lock = ProcessLock::take(directory / "journal.lock");
+  if (lock || lock.error().kind() != ErrorKind::kUnavailable) return lock;
+  return std::move(lock)
+      .error()
+      .in(directory.string() + ": its campaign is running")
       .advise("wait for it to end, or stop it");
+}
+
+Result<void> sync_directory(const fs::path& directory) {
+  const UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd || ::fsync(fd.get()) != 0) return errno_error("sync " + directory.string());
+  return {};
 }
 
 Error damaged(const fs::path& file, const std::string& what) {
@@ -231,7 +238,7 @@ Result<JournalContent> read_journal(const fs::path& directory) {
 
 Result<Journal> Journal::create(const fs::path& directory, const JournalHead& head,
                                 const std::vector<scenario::RunPlan>& plans) {
-  SNAP_ASSIGN(UniqueFd locked, lock(directory));
+  SNAP_ASSIGN(ProcessLock locked, lock(directory));
   // Filled under another name, so that whoever dies here leaves no half of a journal.
   const fs::path unfinished = directory / "journal.sqlite.new";
   std::error_code error;
@@ -240,9 +247,10 @@ Result<Journal> Journal::create(const fs::path& directory, const JournalHead& he
     SNAP_ASSIGN(const Database database, Database::open(unfinished, Database::Access::kCreate));
     SNAP_TRY(fill(database, head, plans));
   }
-  if (::rename(unfinished.c_str(), (directory / kName).c_str()) != 0 || ::fsync(locked.get()) != 0) {
+  if (::rename(unfinished.c_str(), (directory / kName).c_str()) != 0) {
     return errno_error("create " + (directory / kName).string());
   }
+  SNAP_TRY(sync_directory(directory));
   SNAP_ASSIGN(Database database, open(directory));
   SNAP_TRY(make_durable(database));
   SNAP_ASSIGN(JournalContent content, read(database, directory / kName));
@@ -252,7 +260,7 @@ Result<Journal> Journal::create(const fs::path& directory, const JournalHead& he
 Result<Journal> Journal::resume(const fs::path& directory, std::string_view version,
                                 const std::vector<scenario::RunPlan>& plans) {
   SNAP_ASSIGN(Database database, open(directory));
-  SNAP_ASSIGN(UniqueFd locked, lock(directory));
+  SNAP_ASSIGN(ProcessLock locked, lock(directory));
   SNAP_ASSIGN(JournalContent content, read(database, directory / kName));
   SNAP_TRY(refuse_other_plan(database, directory / kName, content.head, version, plans));
   SNAP_TRY(make_durable(database));

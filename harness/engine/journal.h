@@ -21,10 +21,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "harness/engine/process_lock.h"
 #include "harness/engine/sqlite.h"
 #include "harness/report/campaign.h"
 #include "harness/scenario/plan.h"
-#include "lib/base/unique_fd.h"
 
 namespace snaphammer::engine {
 
@@ -73,10 +73,10 @@ class Journal {
   Result<void> set_seconds(double seconds);
 
  private:
-  Journal(UniqueFd lock, Database database, JournalContent content)
+  Journal(ProcessLock lock, Database database, JournalContent content)
       : lock_(std::move(lock)), database_(std::move(database)), content_(std::move(content)) {}
 
-  UniqueFd lock_;  // The directory itself, with flock(2) held; empty when moved from.
+  ProcessLock lock_;  // The campaign's, not SQLite's, which holds none between two writes.
   Database database_;
   JournalContent content_;
 };

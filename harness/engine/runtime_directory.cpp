@@ -35,18 +35,6 @@ Result<void> check_private(const fs::path& path) {
   return {};
 }
 
-Result<UniqueFd> open_lock(const fs::path& path) {
-  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd) return errno_error("open " + path.string());
-  return fd;
-}
-
-Result<bool> try_lock(const UniqueFd& fd, const fs::path& path) {
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return true;
-  if (errno == EWOULDBLOCK) return false;
-  return errno_error("lock " + path.string());
-}
-
 }  // namespace
 
 Result<fs::path> runtime_base(const Environment& environment) {
@@ -65,7 +53,8 @@ Result<fs::path> runtime_base(const Environment& environment) {
 
 Result<BaseLock> BaseLock::take(const fs::path& base) {
   const fs::path path = base / ".lock";
-  SNAP_ASSIGN(UniqueFd fd, open_lock(path));
+  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd) return errno_error("open " + path.string());
   while (::flock(fd.get(), LOCK_EX) != 0) {
     if (errno != EINTR) return errno_error("lock " + path.string());
   }
@@ -76,9 +65,7 @@ Result<RuntimeDirectory> RuntimeDirectory::create(const fs::path& base, const st
   SNAP_ASSIGN(const BaseLock base_lock, BaseLock::take(base));
   const fs::path path = base / id;
   SNAP_TRY(make_private_directory(path));
-  SNAP_ASSIGN(UniqueFd lock, open_lock(path / kLockName));
-  SNAP_ASSIGN(const bool locked, try_lock(lock, path));
-  if (!locked) return Error(ErrorKind::kInternal, path.string() + ": locked by somebody else");
+  SNAP_ASSIGN(ProcessLock lock, ProcessLock::take(path / kLockName));
   return RuntimeDirectory(path, std::move(lock));
 }
 
@@ -101,10 +88,9 @@ Result<CampaignDirectories> campaign_directories(const fs::path& base, const Bas
        entry.increment(error)) {
     std::error_code ignored;
     if (!fs::is_directory(entry->symlink_status(ignored))) continue;
-    const fs::path lock_path = entry->path() / kLockName;
-    SNAP_ASSIGN(const UniqueFd lock, open_lock(lock_path));
-    SNAP_ASSIGN(const bool dead, try_lock(lock, lock_path));
-    (dead ? found.dead : found.alive).push_back(entry->path());
+    const Result<ProcessLock> lock = ProcessLock::take(entry->path() / kLockName);
+    if (!lock && lock.error().kind() != ErrorKind::kUnavailable) return lock.error();
+    (lock ? found.dead : found.alive).push_back(entry->path());
   }
   if (error) return errno_error("list " + base.string(), error.value());
   std::sort(found.dead.begin(), found.dead.end());

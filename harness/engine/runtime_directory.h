@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "harness/engine/environment.h"
+#include "harness/engine/process_lock.h"
 #include "lib/base/result.h"
 #include "lib/base/unique_fd.h"
 
@@ -49,9 +50,9 @@ class RuntimeDirectory {
   Result<std::filesystem::path> make_subdirectory(const std::string& name);
 
  private:
-  RuntimeDirectory(std::filesystem::path path, UniqueFd lock) : path_(std::move(path)), lock_(std::move(lock)) {}
+  RuntimeDirectory(std::filesystem::path path, ProcessLock lock) : path_(std::move(path)), lock_(std::move(lock)) {}
   std::filesystem::path path_;
-  UniqueFd lock_;
+  ProcessLock lock_;
 };
 
 struct CampaignDirectories {
