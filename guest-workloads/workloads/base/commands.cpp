@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 
 #include <poll.h>
 #include <unistd.h>
@@ -69,8 +68,8 @@ void Commands::obey(const std::string& command) {
     output_.write(JsonObject("resumed").line());
   } else if (command == "stop") {
     stopped_ = true;
-  } else {
-    std::fprintf(stderr, "unknown command '%s'\n", command.c_str());
+  } else if (!ties_.other || !ties_.other(command)) {
+    output_.write(refused_line(command, "this workload has no such command"));
   }
   output_.flush();
 }

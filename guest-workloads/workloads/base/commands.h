@@ -23,6 +23,8 @@ namespace snaphammer::workload {
 struct CommandTies {
   std::function<void()> quiesce = {};  ///< Called before `quiesce` is answered.
   std::function<void()> resume = {};   ///< The same for `resume`.
+  /// Answers a command that only some workloads have; false: this one does not.
+  std::function<bool(const std::string& command)> other = {};
   /// Where checks are counted: with the supervisor, who answers them when this process cannot any more.
   std::atomic<unsigned>* checks_waiting = nullptr;
 };

@@ -52,12 +52,25 @@ JsonObject& JsonObject::add(std::string_view name, const std::vector<std::string
   return add_raw(name, "[" + list + "]");
 }
 
+JsonObject& JsonObject::add(std::string_view name, const std::vector<std::uint64_t>& values) {
+  std::string list;
+  for (const std::uint64_t value : values) {
+    if (!list.empty()) list += ',';
+    list += std::to_string(value);
+  }
+  return add_raw(name, "[" + list + "]");
+}
+
 std::string finding_line(std::string_view id, std::string_view message, const JsonObject& evidence) {
   return JsonObject("finding").add("id", id).add("message", message).add("evidence", evidence).line();
 }
 
 std::string verdict_line(bool pass, const JsonObject& counters) {
   return JsonObject("verdict").add("pass", pass).add_all(counters).line();
+}
+
+std::string refused_line(std::string_view command, std::string_view why) {
+  return JsonObject("refused").add("command", command).add("why", why).line();
 }
 
 std::string hex(std::uint64_t number) {

@@ -31,6 +31,7 @@ class JsonObject {
   JsonObject& add(std::string_view name, const char* value) { return add(name, std::string_view(value)); }
   JsonObject& add(std::string_view name, const JsonObject& value) { return add_raw(name, value.text()); }
   JsonObject& add(std::string_view name, const std::vector<std::string>& values);
+  JsonObject& add(std::string_view name, const std::vector<std::uint64_t>& values);
   /// Takes over all fields of another.
   JsonObject& add_all(const JsonObject& other);
 
@@ -46,6 +47,8 @@ class JsonObject {
 std::string finding_line(std::string_view id, std::string_view message, const JsonObject& evidence);
 /// `counters`: what was really looked at, so that a pass can be told from a check of nothing.
 std::string verdict_line(bool pass, const JsonObject& counters);
+/// Instead of the answer to `command`, which cannot be obeyed.
+std::string refused_line(std::string_view command, std::string_view why);
 
 /// "0x7f00", without leading zeros.
 std::string hex(std::uint64_t number);

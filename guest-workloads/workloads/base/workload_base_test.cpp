@@ -1,4 +1,6 @@
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -10,8 +12,10 @@
 #include "guest-workloads/workloads/base/arguments.h"
 #include "guest-workloads/workloads/base/commands.h"
 #include "guest-workloads/workloads/base/json_line.h"
+#include "guest-workloads/workloads/base/keyed_words.h"
 #include "guest-workloads/workloads/base/memory_map.h"
 #include "guest-workloads/workloads/base/pace.h"
+#include "guest-workloads/workloads/base/pinned_pages.h"
 #include "guest-workloads/workloads/base/safe_point.h"
 #include "guest-workloads/workloads/base/supervisor.h"
 
@@ -142,6 +146,20 @@ TEST_F(Commanded, QuiescedItStaysUntilResumed) {
   EXPECT_THAT(actions, ElementsAre("quiesce", "quiesce", "resume"));
 }
 
+TEST_F(Commanded, WhatAWorkloadDoesNotKnowIsRefused) {
+  std::vector<std::string> others;
+  Commands commands(in[0], *output, {.other = [&](const std::string& command) {
+                      others.push_back(command);
+                      return command == "fly 3";
+                    }});
+  send("fly 3\nswim\n");
+  EXPECT_TRUE(commands.serve());
+  EXPECT_THAT(others, ElementsAre("fly 3", "swim"));
+  const auto refused = nlohmann::json::parse(said());
+  EXPECT_EQ(refused["type"], "refused");
+  EXPECT_EQ(refused["command"], "swim");
+}
+
 TEST_F(Commanded, ACheckIsServedWhileQuiesced) {
   Commands commands(in[0], *output);
   send("quiesce\ncheck\n");
@@ -179,6 +197,26 @@ TEST(Memory, ThatIsGivenBackComesAsZerosAgain) {
   memory.words()[5000] = 7;
   give_back(memory.data(), memory.bytes());
   EXPECT_EQ(memory.words()[5000], 0U);
+}
+
+TEST(PinnedPages, KeepTheirBytesAndAreLetGo) {
+  const AnonymousMemory memory(64 * kPageBytes);
+  ASSERT_TRUE(memory);
+  memory.words()[0] = 1;
+  PinnedPages pinned;
+  for (std::size_t page = 0; page < 64; ++page) {
+    memory.data()[page * kPageBytes] = static_cast<std::uint8_t>(page + 1);
+    ASSERT_TRUE(pinned.pin(memory.data() + page * kPageBytes)) << std::strerror(errno);
+  }
+  memory.data()[5 * kPageBytes + 1] = 9;
+  EXPECT_EQ(memory.data()[5 * kPageBytes], 6) << "they are written as before";
+  pinned.release();
+  ASSERT_TRUE(pinned.pin(memory.data()));
+}
+
+TEST(PinnedPages, OnesThatAreNotThereAreAnError) {
+  PinnedPages pinned;
+  EXPECT_FALSE(pinned.pin(nullptr));
 }
 
 TEST(SafePoint, HoldsAllThreadsAndLetsThemGo) {

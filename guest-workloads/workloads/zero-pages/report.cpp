@@ -13,8 +13,21 @@ JsonObject counter_fields(const Counters& counters) {
       .add("rounds", counters.rounds)
       .add("fresh_pages", counters.fresh_pages)
       .add("verified_pages", counters.verified_pages)
+      .add("taken_back_pages", counters.taken_back)
       .add("stale_pages", counters.stale)
       .add("lost_writes", counters.lost);
+}
+
+const char* what_is_wrong(Defect defect) {
+  switch (defect) {
+    case Defect::kStalePage:
+      return ", fresh from the kernel, is not zero";
+    case Defect::kResurrected:
+      return ", which the host had discarded, is not zero";
+    case Defect::kLostWrite:
+      break;
+  }
+  return " lost what was written to it";
 }
 
 }  // namespace
@@ -28,9 +41,8 @@ std::string beat_line(const char* phase, std::uint32_t round, const Counters& co
 }
 
 std::string finding_line(const PageFinding& finding) {
-  const bool stale = finding.defect == Defect::kStalePage;
   std::string message = "page " + std::to_string(finding.page) + " at " + hex(finding.address);
-  message += stale ? ", fresh from the kernel, is not zero" : " lost what was written to it";
+  message += what_is_wrong(finding.defect);
   if (finding.written_by) {
     message += ": it holds page " + std::to_string(finding.written_by->page) + " of round " +
                std::to_string(finding.written_by->round);
@@ -45,7 +57,8 @@ std::string finding_line(const PageFinding& finding) {
     evidence.add("written_by",
                  JsonObject().add("page", finding.written_by->page).add("round", finding.written_by->round));
   }
-  return workload::finding_line(stale ? "stale-page" : "lost-write", message, evidence);
+  const bool lost = finding.defect == Defect::kLostWrite;
+  return workload::finding_line(lost ? "lost-write" : "stale-page", message, evidence);
 }
 
 std::string verdict_line(const Counters& counters, std::uint64_t fresh_age_ms) {
@@ -54,7 +67,7 @@ std::string verdict_line(const Counters& counters, std::uint64_t fresh_age_ms) {
 }
 
 void Reporter::take(const PageFinding& finding) {
-  ++(finding.defect == Defect::kStalePage ? counters_.stale : counters_.lost);
+  ++(finding.defect == Defect::kLostWrite ? counters_.lost : counters_.stale);
   output_.write(finding_line(finding));
 }
 

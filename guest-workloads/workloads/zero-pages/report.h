@@ -14,6 +14,7 @@ struct Counters {
   std::uint64_t rounds = 0;          ///< Times that all memory was taken fresh, checked and filled.
   std::uint64_t fresh_pages = 0;     ///< Pages checked to be zero.
   std::uint64_t verified_pages = 0;  ///< Pages checked to hold what was written.
+  std::uint64_t taken_back = 0;      ///< Pages checked that had been set aside.
   std::uint64_t stale = 0;
   std::uint64_t lost = 0;
 };

@@ -15,10 +15,11 @@ constexpr std::size_t kBlock = 256;
 
 Rounds::Rounds(const Options& options, int commands)
     : options_(options),
-      commands_(commands, output_),
+      commands_(commands, output_, {.other = [this](const std::string& command) { return set_aside_.obey(command); }}),
       reporter_(counters_, output_),
       memory_(options.resident),
-      sweep_(memory_.words(), options.seed, reporter_) {}
+      sweep_(memory_.words(), options.seed, reporter_),
+      set_aside_(sweep_, counters_, output_, options.seed) {}
 
 bool Rounds::run() {
   if (!memory_) {
@@ -39,8 +40,7 @@ bool Rounds::sweep(Pass pass, std::uint64_t& counter) {
   for (std::size_t first = 0; first < sweep_.pages(); first += kBlock) {
     if (!commands_.serve()) return false;
     const std::size_t count = std::min(kBlock, sweep_.pages() - first);
-    (sweep_.*pass)(round_, first, count);
-    counter += count;
+    counter += (sweep_.*pass)(round_, first, count);
   }
   return true;
 }
@@ -56,6 +56,7 @@ bool Rounds::take_fresh() {
   }
   output_.write(beat_line("filled", round_, counters_));
   output_.flush();
+  set_aside_.pages_filled();
   return true;
 }
 
@@ -76,7 +77,7 @@ bool Rounds::verify() {
 }
 
 bool Rounds::give_back_and_settle() {
-  workload::give_back(memory_.data(), memory_.bytes());
+  sweep_.give_back(0, sweep_.pages());
   output_.write(beat_line("given-back", round_, counters_));
   output_.flush();
   return commands_.serve_until(Clock::now() + options_.settle);

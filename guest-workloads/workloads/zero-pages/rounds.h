@@ -11,6 +11,7 @@
 #include "guest-workloads/workloads/base/output.h"
 #include "guest-workloads/workloads/zero-pages/options.h"
 #include "guest-workloads/workloads/zero-pages/report.h"
+#include "guest-workloads/workloads/zero-pages/set_aside.h"
 #include "guest-workloads/workloads/zero-pages/sweep.h"
 
 namespace snaphammer::zero_pages {
@@ -25,7 +26,7 @@ class Rounds {
 
  private:
   using Clock = std::chrono::steady_clock;
-  using Pass = void (Sweep::*)(std::uint32_t round, std::size_t first, std::size_t count);
+  using Pass = std::size_t (Sweep::*)(std::uint32_t round, std::size_t first, std::size_t count);
 
   bool sweep(Pass pass, std::uint64_t& counter);
   bool take_fresh();
@@ -44,6 +45,7 @@ class Rounds {
   Reporter reporter_;
   workload::AnonymousMemory memory_;
   Sweep sweep_;
+  SetAside set_aside_;
   std::uint32_t round_ = 0;
   /// Rounds since the last verdict whose memory had been given back before: the first of all does not count, as its
   /// pages come from a kernel that has just booted.

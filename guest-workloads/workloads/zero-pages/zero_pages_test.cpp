@@ -1,10 +1,13 @@
+#include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <fstream>
 #include <memory>
 
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
+#include "guest-workloads/workloads/base/memory_map.h"
 #include "guest-workloads/workloads/base/testing/program.h"
 #include "guest-workloads/workloads/zero-pages/options.h"
 #include "guest-workloads/workloads/zero-pages/pattern.h"
@@ -154,6 +157,75 @@ TEST_F(SweepTest, AWipedPageWhoseBytesComeBackIsALostWrite) {
   EXPECT_EQ(sink.findings.size(), 1u);
 }
 
+TEST_F(SweepTest, APageThatIsSetAsideIsLeftAlone) {
+  zero_all();
+  take_fresh(1);
+  sweep.set_aside(3);
+  byte(3, 100) ^= 1;
+  const std::vector<std::uint64_t> before(page(3).begin(), page(3).end());
+  verify(1);
+  sweep.wipe(1, 0, kPages);
+  sweep.give_back(0, kPages);
+  EXPECT_EQ(page(2)[0], 0u) << "its neighbours are given back";
+  EXPECT_EQ(page(4)[0], 0u);
+  take_fresh(2);
+  verify(2);
+  EXPECT_THAT(sink.findings, IsEmpty());
+  EXPECT_TRUE(std::equal(before.begin(), before.end(), page(3).begin()));
+}
+
+TEST_F(SweepTest, ADiscardedPageThatIsZerosIsTakenBackAndTakenFreshLater) {
+  zero_all();
+  take_fresh(1);
+  sweep.set_aside(3);
+  std::fill(page(3).begin(), page(3).end(), 0);
+  sweep.take_back(3, Content::kZeros);
+  sweep.give_back(0, kPages);
+  take_fresh(2);
+  verify(2);
+  EXPECT_THAT(sink.findings, IsEmpty());
+  EXPECT_NE(page(3)[1], 0u);
+}
+
+TEST_F(SweepTest, ADiscardedPageWithOneByteOfItsOldOnesIsStale) {
+  zero_all();
+  take_fresh(1);
+  sweep.set_aside(3);
+  std::fill(page(3).begin(), page(3).end(), 0);
+  byte(3, 4000) = 0x5a;
+  sweep.take_back(3, Content::kZeros);
+  ASSERT_EQ(sink.findings.size(), 1U);
+  EXPECT_EQ(sink.findings[0].defect, Defect::kResurrected);
+  EXPECT_EQ(sink.findings[0].offset, 4000U);
+  EXPECT_EQ(sink.findings[0].expected[0], 0);
+}
+
+TEST_F(SweepTest, AResurrectedPageIsAttributedToTheWriteItHolds) {
+  zero_all();
+  take_fresh(4);
+  sweep.set_aside(3);
+  sweep.take_back(3, Content::kZeros);
+  ASSERT_EQ(sink.findings.size(), 1U);
+  ASSERT_TRUE(sink.findings[0].written_by);
+  EXPECT_EQ(sink.findings[0].written_by->round, 4U);
+}
+
+TEST_F(SweepTest, APageThatIsTakenBackAsWrittenHoldsWhatItHeldRoundsBefore) {
+  zero_all();
+  take_fresh(1);
+  sweep.set_aside(3);
+  sweep.set_aside(5);
+  sweep.give_back(0, kPages);
+  take_fresh(2);
+  byte(5, 77) ^= 4;
+  sweep.take_back(3, Content::kWritten);
+  sweep.take_back(5, Content::kWritten);
+  ASSERT_EQ(sink.findings.size(), 1U);
+  EXPECT_EQ(sink.findings[0].defect, Defect::kLostWrite);
+  EXPECT_EQ(sink.findings[0].page, 5U);
+  EXPECT_EQ(sink.findings[0].offset, 77U);
+}
+
 TEST_F(SweepTest, EvidenceAtTheEndOfAPageStaysInsideIt) {
   zero_all();
   byte(kPages - 1, kPageBytes - 1) = 1;
@@ -288,6 +360,99 @@ TEST_F(Program, QuiescedItDoesNothingUntilResumed) {
   send("resume");
   EXPECT_EQ(next_line()["type"], "resumed");
   EXPECT_EQ(next_line()["type"], "beat");
+}
+
+// With what the host does to pages that are set aside, by their physical addresses.
+class PagesSetAside : public Program {
+ protected:
+  /// Sets pages aside and finds them in the program, which started at `memory`.
+  std::vector<std::uint64_t> set_aside(std::uint64_t memory, std::size_t pages, std::size_t count) {
+    send("set-aside " + std::to_string(count));
+    const auto line = next_answer("set-aside");
+    std::vector<std::uint64_t> addresses;
+    if (line.is_null()) return addresses;
+    const std::vector<std::uint64_t> frames = frames_of(memory, pages);
+    for (const std::uint64_t physical : line["pages"]) {
+      const auto found = std::find(frames.begin(), frames.end(), physical / kPageBytes);
+      EXPECT_NE(found, frames.end());
+      addresses.push_back(memory + static_cast<std::uint64_t>(found - frames.begin()) * kPageBytes);
+    }
+    return addresses;
+  }
+  void discard(std::uint64_t address) { overwrite(address, std::string(kPageBytes, '\0')); }
+  /// The next line of this type, or a refusal.
+  nlohmann::json next_answer(const std::string& type) {
+    nlohmann::json line = next_line();
+    while (!line.is_null() && line["type"] != type && line["type"] != "refused") line = next_line();
+    return line["type"] == type ? line : nlohmann::json();
+  }
+  static bool may_read_pagemap() {
+    const int here = 0;
+    return workload::physical_address(reinterpret_cast<std::uintptr_t>(&here)).has_value();
+  }
+
+ private:
+  std::vector<std::uint64_t> frames_of(std::uint64_t memory, std::size_t pages) {
+    std::vector<std::uint64_t> entries(pages);
+    std::ifstream pagemap("/proc/" + std::to_string(pid) + "/pagemap", std::ios::binary);
+    pagemap.seekg(static_cast<std::streamoff>(memory / kPageBytes * sizeof(std::uint64_t)));
+    pagemap.read(reinterpret_cast<char*>(entries.data()), static_cast<std::streamsize>(pages * sizeof(std::uint64_t)));
+    for (std::uint64_t& entry : entries) entry &= (std::uint64_t{1} << 55) - 1;
+    return entries;
+  }
+};
+
+TEST_F(PagesSetAside, AreFoundStaleWhenTheyAreNotZerosAndOnlyThose) {
+  if (!may_read_pagemap()) GTEST_SKIP() << "/proc/self/pagemap tells nothing here";
+  start({"--resident", "4MiB", "--hold", "60m", "--settle", "10ms"});
+  const std::uint64_t memory = next("ready")["address"];
+  const auto pages = set_aside(memory, 1024, 4);
+  ASSERT_EQ(pages.size(), 4U);
+  for (const std::size_t i : {0, 1, 3}) discard(pages[i]);
+  send("take-back zeros");
+  const auto finding = next("finding");
+  EXPECT_EQ(finding["id"], "stale-page");
+  EXPECT_EQ(finding["evidence"]["written_by"]["round"], 1);
+  EXPECT_THAT(finding["message"].get<std::string>(), HasSubstr("which the host had discarded, is not zero"));
+  EXPECT_EQ(next("taken-back")["pages"], 4);
+  send("check");
+  const auto verdict = next("verdict");
+  EXPECT_EQ(verdict["stale_pages"], 1);
+  EXPECT_EQ(verdict["taken_back_pages"], 4);
+}
+
+TEST_F(PagesSetAside, AreFoundWhenAByteOfThemChangedAndStayThroughRounds) {
+  if (!may_read_pagemap()) GTEST_SKIP() << "/proc/self/pagemap tells nothing here";
+  start({"--resident", "4MiB", "--hold", "1ms", "--settle", "1ms"});
+  const std::uint64_t memory = next("ready")["address"];
+  const auto pages = set_aside(memory, 1024, 20);
+  ASSERT_EQ(pages.size(), 20U);
+  overwrite(pages[19] + 50, "XYZ");
+  for (int round = 0; round < 3; ++round) next("beat", [](const auto& beat) { return beat["phase"] == "given-back"; });
+  send("take-back written");
+  EXPECT_EQ(next("finding")["id"], "lost-write");
+  EXPECT_EQ(next("taken-back")["pages"], 20);
+  send("check");
+  const auto verdict = next("verdict");
+  EXPECT_EQ(verdict["lost_writes"], 1);
+  EXPECT_EQ(verdict["stale_pages"], 0);
+}
+
+TEST_F(PagesSetAside, AreThereWhenTheNextRoundIsFilled) {
+  if (!may_read_pagemap()) GTEST_SKIP() << "/proc/self/pagemap tells nothing here";
+  start({"--resident", "4MiB", "--hold", "1ms", "--settle", "2s"});
+  next("beat", [](const auto& beat) { return beat["phase"] == "given-back"; });
+  send("set-aside 3");
+  EXPECT_EQ(next("set-aside")["pages"].size(), 3U);
+}
+
+TEST_F(PagesSetAside, AreRefusedWhenThereAreTooMany) {
+  start({"--resident", "4MiB", "--hold", "60m"});
+  next("ready");
+  for (const char* command : {"set-aside 513", "set-aside 0", "set-aside x", "set-aside 5000"}) {
+    send(command);
+    EXPECT_EQ(next("refused")["command"], command);
+  }
 }
 
 TEST_F(Program, TheEndOfItsInputEndsIt) {
