@@ -21,6 +21,15 @@ constexpr std::size_t kErrorTail = 4_KiB;
 // A line that begins so is forwarded unread, as there may be tens of thousands; the host reads it strictly.
 constexpr std::string_view kFindingPrefix = R"({"type":"finding",)";
 
+bool is_answer(const std::string& type) {
+  return type == "collected" || type == "quiesced" || type == "resumed" || type == "set-aside" || type == "taken-back";
+}
+
+bool is_refusal(const std::string& type, const nlohmann::json& message) {
+  return type == "refused" && message.contains("command") && message["command"].is_string() &&
+         message.contains("why") && message["why"].is_string();
+}
+
 void end_program_on(const std::exception_ptr& failure) {
   if (failure) std::rethrow_exception(failure);
 }
@@ -120,8 +129,14 @@ void Workload::take_message(const std::string& type, nlohmann::json message) {
   if (type == "ready") {
     ready_ = true;
     if (message.contains("crash") && message["crash"].is_string()) crash_finding_ = message["crash"].get<std::string>();
-  } else if (type == "collected" || type == "quiesced" || type == "resumed") {
-    ++answers_[type];
+  } else if (is_answer(type)) {
+    message.erase("type");
+    ++answers_[type].count;
+    answers_[type].last = std::move(message);
+  } else if (is_refusal(type, message)) {
+    Answers& refusals = refusals_[message["command"].get<std::string>()];
+    ++refusals.count;
+    refusals.last = std::move(message);
   } else if (type == "verdict") {
     Result<CheckReport> verdict = CheckReport::from_json(message);
     if (verdict) {
@@ -164,16 +179,21 @@ Async<void> Workload::wait_ready(Duration timeout) {
   co_return Error(ErrorKind::kTimeout, what + " was not ready within " + format_duration(timeout) + said);
 }
 
-Async<void> Workload::ask(std::string command, std::string answer, Duration timeout) {
+Async<nlohmann::json> Workload::ask(std::string command, std::string answer, Duration timeout) {
   const auto self = shared_from_this();
-  const std::uint64_t wanted = answers_[answer] + 1;
+  const std::uint64_t answered = answers_[answer].count;
+  const std::uint64_t refused = refusals_[command].count;
+  const auto is_answered = [&] { return answers_[answer].count > answered || refusals_[command].count > refused; };
   const TimePoint deadline = SteadyClock::now() + timeout;
   send(command + "\n");
   asio::steady_timer timer(executor_);
   wake_at(timer, deadline);
-  while (answers_[answer] < wanted && !finished() && SteadyClock::now() < deadline) co_await changed_.wait();
-  if (answers_[answer] >= wanted) co_return Result<void>();
+  while (!is_answered() && !finished() && SteadyClock::now() < deadline) co_await changed_.wait();
+  if (answers_[answer].count > answered) co_return answers_[answer].last;
   const std::string what = "workload " + request_.as + ": " + command + ": ";
+  if (refusals_[command].count > refused) {
+    co_return Error(ErrorKind::kUnavailable, what + refusals_[command].last.value("why", "it refuses"));
+  }
   if (finished()) co_return Error(ErrorKind::kGone, what + "it " + child_->end().describe());
   co_return Error(ErrorKind::kTimeout, what + "no answer within " + format_duration(timeout));
 }

@@ -39,9 +39,9 @@ class Workload : public std::enable_shared_from_this<Workload> {
   Awaitable<void> check(Exchange& exchange, Duration silence);
   bool checking() const { return checking_; }
 
-  /// Sends a command and returns when the workload has written the line of type `answer`; an error when it ends before
-  /// that or takes longer.
-  Async<void> ask(std::string command, std::string answer, Duration timeout);
+  /// Sends a command and returns the line of type `answer`, but for its type, when the workload has written it; an error
+  /// when it refuses, ends before that or takes longer. One command at a time.
+  Async<nlohmann::json> ask(std::string command, std::string answer, Duration timeout);
 
   /// Sends `stop`, and SIGKILL to its process group after `timeout`; returns when it has ended.
   Awaitable<agent::WorkloadInfo> stop(Duration timeout);
@@ -91,7 +91,12 @@ class Workload : public std::enable_shared_from_this<Workload> {
   bool checking_ = false;
   std::uint64_t checks_sent_ = 0;
   std::uint64_t verdicts_seen_ = 0;
-  std::map<std::string, std::uint64_t> answers_;  ///< How many lines of each type that ask() waits for have come.
+  struct Answers {
+    std::uint64_t count = 0;
+    nlohmann::json last;
+  };
+  std::map<std::string, Answers> answers_;   ///< Lines that ask() waits for, by type.
+  std::map<std::string, Answers> refusals_;  ///< By command.
   agent::CheckReport verdict_;
 };
 

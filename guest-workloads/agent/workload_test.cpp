@@ -98,6 +98,54 @@ TEST_F(Workloads, ACheckDeliversFindingsAndThenTheVerdict) {
   EXPECT_EQ(findings[2].evidence["page"], 3);
 }
 
+// Sets pages aside at 4 KiB and 5 GiB, unless it is asked for three, and takes back what is expected to be zeros.
+constexpr char kLender[] = R"(
+echo '{"type":"ready"}'
+while read command; do
+  case $command in
+    'set-aside 2') echo '{"type":"beat"}'; echo '{"type":"set-aside","pages":[4096,5368709120]}';;
+    'set-aside 3') echo '{"type":"refused","command":"'$command'","why":"at most two"}';;
+    'set-aside 4') echo '{"type":"set-aside","pages":["0x1000"]}';;
+    'take-back zeros') echo '{"type":"taken-back","pages":2}';;
+    stop) exit 0;;
+  esac
+done
+)";
+
+TEST_F(Workloads, PagesAreSetAsideAndTakenBack) {
+  install_workload("lender", kLender);
+  ASSERT_TRUE(start("lender"));
+  const auto pages = run(client->set_aside("w", {.pages = 2, .timeout = 20s}));
+  ASSERT_TRUE(pages) << pages.error().describe();
+  EXPECT_THAT(pages->addresses, ElementsAre(4096U, 5_GiB));
+  const auto taken_back = run(client->take_back("w", {.expected = agent::PageContent::kZeros, .timeout = 20s}));
+  EXPECT_TRUE(taken_back) << taken_back.error().describe();
+}
+
+TEST_F(Workloads, ARefusalIsAnErrorWithTheReasonAtOnce) {
+  install_workload("lender", kLender);
+  ASSERT_TRUE(start("lender"));
+  for (int time = 0; time < 2; ++time) {
+    const auto refused = run(client->set_aside("w", {.pages = 3, .timeout = 10min}));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().kind(), ErrorKind::kUnavailable);
+    EXPECT_THAT(refused.error().message(), HasSubstr("set-aside 3: at most two"));
+  }
+}
+
+TEST_F(Workloads, AddressesThatAreNoneAreAnError) {
+  install_workload("lender", kLender);
+  ASSERT_TRUE(start("lender"));
+  EXPECT_EQ(run(client->set_aside("w", {.pages = 4, .timeout = 20s})).error().kind(), ErrorKind::kInvalid);
+}
+
+TEST_F(Workloads, OneThatDoesNotAnswerIsATimeout) {
+  install_workload("lender", kLender);
+  ASSERT_TRUE(start("lender"));
+  const auto late = run(client->take_back("w", {.expected = agent::PageContent::kWritten, .timeout = 100ms}));
+  EXPECT_EQ(late.error().kind(), ErrorKind::kTimeout);
+}
+
 TEST_F(Workloads, FindingsAreDeliveredOnce) {
   install_workload("checker", kChecker);
   ASSERT_TRUE(start("checker", {{"findings", "1"}}));

@@ -15,9 +15,10 @@ namespace {
 constexpr std::size_t kMost = 64;
 constexpr Duration kStopAfterFailure = Duration::zero();
 
-Result<StartWorkload> read_start(const Exchange& exchange) {
+template <class Request>
+Result<Request> read_request(const Exchange& exchange) {
   SNAP_ASSIGN(const nlohmann::json json, agent::parse_json(exchange.request().body()));
-  return StartWorkload::from_json(json);
+  return Request::from_json(json);
 }
 
 Result<Duration> read_timeout(const Exchange& exchange) {
@@ -43,6 +44,8 @@ void WorkloadService::add_routes(Router& router) {
   router.add("POST", "/workloads/start", [this](Exchange& exchange) { return start(exchange); });
   router.add("POST", "/workloads/{as}/check", [this](Exchange& exchange) { return check(exchange); });
   router.add("POST", "/workloads/{as}/stop", [this](Exchange& exchange) { return stop(exchange); });
+  router.add("POST", "/workloads/{as}/set-aside", [this](Exchange& exchange) { return set_aside(exchange); });
+  router.add("POST", "/workloads/{as}/take-back", [this](Exchange& exchange) { return take_back(exchange); });
 }
 
 void WorkloadService::abandon() {
@@ -57,7 +60,7 @@ Async<void> WorkloadService::ask_all(std::string command, std::string answer, Du
   for (const std::shared_ptr<Workload>& workload : running) {
     auto answered = co_await workload->ask(command, answer, timeout);
     // One that ended on the way has nothing left to be quiesced; a check tells how it ended.
-    if (!answered && answered.error().kind() != ErrorKind::kGone) co_return answered;
+    if (!answered && answered.error().kind() != ErrorKind::kGone) co_return answered.error();
   }
   co_return Result<void>();
 }
@@ -93,7 +96,7 @@ Result<std::shared_ptr<Workload>> WorkloadService::launch(const StartWorkload& r
 }
 
 Awaitable<void> WorkloadService::start(Exchange& exchange) {
-  const Result<StartWorkload> request = read_start(exchange);
+  const Result<StartWorkload> request = read_request<StartWorkload>(exchange);
   const Result<std::shared_ptr<Workload>> workload =
       request.and_then([this](const StartWorkload& valid) { return launch(valid); });
   if (!workload) {
@@ -154,6 +157,51 @@ Awaitable<void> WorkloadService::stop(Exchange& exchange) {
   const std::shared_ptr<Workload> workload = *found;
   const agent::WorkloadInfo last = co_await workload->stop(*timeout);
   const nlohmann::json body = last.to_json();
+  co_await exchange.respond(200, body);
+}
+
+Awaitable<void> WorkloadService::set_aside(Exchange& exchange) {
+  const Result<std::shared_ptr<Workload>> found = find(exchange.parameter());
+  if (!found) {
+    co_await exchange.fail(404, found.error());
+    co_return;
+  }
+  const Result<agent::SetAside> request = read_request<agent::SetAside>(exchange);
+  if (!request) {
+    co_await exchange.fail(request.error());
+    co_return;
+  }
+  const std::shared_ptr<Workload> workload = *found;
+  const std::string command = "set-aside " + std::to_string(request->pages);
+  const Result<nlohmann::json> answer = co_await workload->ask(command, "set-aside", request->timeout);
+  const Result<agent::PagesSetAside> pages = answer.and_then(&agent::PagesSetAside::from_json);
+  if (!pages) {
+    co_await exchange.fail(pages.error());
+    co_return;
+  }
+  const nlohmann::json body = pages->to_json();
+  co_await exchange.respond(200, body);
+}
+
+Awaitable<void> WorkloadService::take_back(Exchange& exchange) {
+  const Result<std::shared_ptr<Workload>> found = find(exchange.parameter());
+  if (!found) {
+    co_await exchange.fail(404, found.error());
+    co_return;
+  }
+  const Result<agent::TakeBack> request = read_request<agent::TakeBack>(exchange);
+  if (!request) {
+    co_await exchange.fail(request.error());
+    co_return;
+  }
+  const std::shared_ptr<Workload> workload = *found;
+  const std::string command = "take-back " + std::string(agent::name_of(request->expected));
+  const Result<nlohmann::json> answer = co_await workload->ask(command, "taken-back", request->timeout);
+  if (!answer) {
+    co_await exchange.fail(answer.error());
+    co_return;
+  }
+  const nlohmann::json body = nlohmann::json::object();
   co_await exchange.respond(200, body);
 }
 

@@ -1,5 +1,5 @@
 // The workloads of this guest by name, and the requests about them: /workloads, /workloads/start,
-// /workloads/{as}/check, /workloads/{as}/stop.
+// /workloads/{as}/check, stop, set-aside and take-back.
 //
 // One that has ended stays in the list, so that a check still delivers its findings and how it ended; a start under
 // the same name replaces it.
@@ -35,6 +35,8 @@ class WorkloadService {
   Awaitable<void> start(Exchange& exchange);
   Awaitable<void> check(Exchange& exchange);
   Awaitable<void> stop(Exchange& exchange);
+  Awaitable<void> set_aside(Exchange& exchange);
+  Awaitable<void> take_back(Exchange& exchange);
 
   Result<std::shared_ptr<Workload>> launch(const agent::StartWorkload& request);
   Result<std::shared_ptr<Workload>> find(const std::string& as) const;

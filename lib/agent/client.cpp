@@ -186,6 +186,20 @@ Async<WorkloadInfo> Client::stop_workload(std::string as, Duration timeout) {
   co_return parse_answer<WorkloadInfo>(body);
 }
 
+Async<PagesSetAside> Client::set_aside(std::string as, SetAside request) {
+  CO_SNAP_TRY(check_name(as));
+  HttpCall call{"POST", "/workloads/" + as + "/set-aside", print_json(request.to_json())};
+  const Duration limit = request.timeout + kGrace;
+  CO_SNAP_ASSIGN(const std::string body, co_await call_for_body(executor_, door_, options_, std::move(call), limit));
+  co_return parse_answer<PagesSetAside>(body);
+}
+
+Async<void> Client::take_back(std::string as, TakeBack request) {
+  CO_SNAP_TRY(check_name(as));
+  auto done = co_await post("/workloads/" + as + "/take-back", print_json(request.to_json()), request.timeout + kGrace);
+  co_return done;
+}
+
 Async<std::vector<WorkloadInfo>> Client::workloads() {
   HttpCall call{"GET", "/workloads", ""};
   CO_SNAP_ASSIGN(const std::string body,

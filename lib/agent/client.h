@@ -90,6 +90,10 @@ class Client {
   /// Asks it to stop, kills it after `timeout`. Findings not yet delivered stay for a later check.
   Async<WorkloadInfo> stop_workload(std::string as, Duration timeout);
   Async<std::vector<WorkloadInfo>> workloads();
+  /// Has it set pages aside that hold what it wrote, and returns where they are. kUnavailable: it refuses.
+  Async<PagesSetAside> set_aside(std::string as, SetAside request);
+  /// Has it take them back. Returns when it has verified them; the next check delivers what it found.
+  Async<void> take_back(std::string as, TakeBack request);
 
  private:
   template <class T>

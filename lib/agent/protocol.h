@@ -13,6 +13,8 @@
 //   POST /workloads/start          StartWorkload -> WorkloadInfo (workload_protocol.h)
 //   POST /workloads/{as}/check     {"timeout_ms": N} -> stream of Finding, then a CheckReport; N: of silence
 //   POST /workloads/{as}/stop      {"timeout_ms": N} -> WorkloadInfo
+//   POST /workloads/{as}/set-aside SetAside -> PagesSetAside
+//   POST /workloads/{as}/take-back TakeBack -> {}
 //
 // All of it is HTTP/1.1 on vsock port kAgentPort of the guest. A stream is a chunked body of JSON lines. An error is
 // {"error": "...", "advice": "..."} with a status of 400 or above. The guest's own connection to port kOutputPort of the

@@ -125,6 +125,9 @@ TEST(Protocol, EverythingArrivesAsItWasSent) {
   expect_same_after_travel(ExecFrame{ExecEvent::kExit, "", {std::nullopt, 9}, true, true, "why"});
   expect_same_after_travel(StartWorkload{"zero-pages", "zp", {{"resident", "150MiB"}}, std::chrono::seconds(1)});
   expect_same_after_travel(WorkloadInfo{"zp", "zero-pages", 12, {1, std::nullopt}, "tail", 3, 4});
+  expect_same_after_travel(SetAside{12, std::chrono::seconds(1)});
+  expect_same_after_travel(PagesSetAside{{4096, 5_GiB}});
+  expect_same_after_travel(TakeBack{PageContent::kZeros, std::chrono::seconds(1)});
   expect_same_after_travel(WorkloadInfo{
       "go", "go-heap", 12, {2, std::nullopt}, "tail", 0, 0, agent::Crash{"heap-corruption", "fatal error: x", "all"}});
   expect_same_after_travel(Finding{"stale-page", "m", {{"page", 1}}});
@@ -153,6 +156,9 @@ TEST(Protocol, RefusesWhatNoSideWouldSend) {
   EXPECT_FALSE(InitRequest::from_json({{"generation", "g"}, {"wall_clock_ns", -1}}));
   EXPECT_FALSE(StartWorkload::from_json({{"workload", "../sh"}, {"as", "x"}}));
   EXPECT_FALSE(Finding::from_json({{"type", "finding"}, {"id", "Not An Id"}, {"message", ""}}));
+  EXPECT_FALSE(PagesSetAside::from_json({{"pages", {4097}}}));
+  EXPECT_FALSE(PagesSetAside::from_json({{"pages", 4096}}));
+  EXPECT_FALSE(TakeBack::from_json({{"expected", "ones"}, {"timeout_ms", 1}}));
   EXPECT_FALSE(CheckReport::from_json({{"type", "verdict"}, {"pass", 1}}));
   EXPECT_FALSE(ExecFrame::from_json({{"type", "unheard"}}));
   EXPECT_FALSE(Metrics::from_json({{"threads", 1}}));

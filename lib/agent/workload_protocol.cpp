@@ -3,12 +3,14 @@
 #include "lib/agent/json_fields.h"
 
 namespace snaphammer::agent {
+namespace {
+
+std::int64_t to_ms(Duration timeout) { return std::chrono::ceil<std::chrono::milliseconds>(timeout).count(); }
+
+}  // namespace
 
 nlohmann::json StartWorkload::to_json() const {
-  return {{"workload", workload},
-          {"as", as},
-          {"args", args},
-          {"timeout_ms", std::chrono::ceil<std::chrono::milliseconds>(timeout).count()}};
+  return {{"workload", workload}, {"as", as}, {"args", args}, {"timeout_ms", to_ms(timeout)}};
 }
 
 Result<StartWorkload> StartWorkload::from_json(const nlohmann::json& json) {
@@ -39,6 +41,49 @@ Result<Crash> Crash::from_json(const nlohmann::json& json) {
     return Error(ErrorKind::kInvalid, "crash: the id of a finding has 1 to 64 of [a-z0-9-]");
   }
   return crash;
+}
+
+nlohmann::json SetAside::to_json() const { return {{"pages", pages}, {"timeout_ms", to_ms(timeout)}}; }
+
+Result<SetAside> SetAside::from_json(const nlohmann::json& json) {
+  JsonFields fields(json, "set-aside request");
+  SetAside request;
+  request.pages = fields.count("pages");
+  const std::uint64_t timeout_ms = fields.count("timeout_ms");
+  SNAP_TRY(fields.finish());
+  SNAP_ASSIGN(request.timeout, timeout_from_ms(timeout_ms));
+  return request;
+}
+
+nlohmann::json PagesSetAside::to_json() const { return {{"pages", addresses}}; }
+
+Result<PagesSetAside> PagesSetAside::from_json(const nlohmann::json& json) {
+  JsonFields fields(json, "pages set aside");
+  const nlohmann::json pages = fields.any("pages");
+  SNAP_TRY(fields.finish());
+  PagesSetAside result;
+  const Error wrong(ErrorKind::kInvalid, "pages set aside: 'pages' is no list of addresses of pages");
+  if (!pages.is_array()) return wrong;
+  for (const nlohmann::json& page : pages) {
+    if (!page.is_number_unsigned() || page.get<std::uint64_t>() % kPageSize != 0) return wrong;
+    result.addresses.push_back(page.get<std::uint64_t>());
+  }
+  return result;
+}
+
+std::string_view name_of(PageContent content) { return content == PageContent::kZeros ? "zeros" : "written"; }
+
+nlohmann::json TakeBack::to_json() const { return {{"expected", name_of(expected)}, {"timeout_ms", to_ms(timeout)}}; }
+
+Result<TakeBack> TakeBack::from_json(const nlohmann::json& json) {
+  JsonFields fields(json, "take-back request");
+  TakeBack request;
+  const std::string expected = fields.text("expected");
+  const std::uint64_t timeout_ms = fields.count("timeout_ms");
+  SNAP_TRY(fields.finish());
+  SNAP_ASSIGN(request.expected, named("take-back request", expected, {PageContent::kWritten, PageContent::kZeros}));
+  SNAP_ASSIGN(request.timeout, timeout_from_ms(timeout_ms));
+  return request;
 }
 
 nlohmann::json WorkloadInfo::to_json() const {

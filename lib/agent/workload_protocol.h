@@ -12,6 +12,14 @@
 //   {"type":"verdict","pass":true, ...counters}                  one for each `check`, after all its findings
 //   {"type":"collected"}, {"type":"quiesced"}, {"type":"resumed"}    one for each of these commands
 //
+//   {"type":"refused","command":"...","why":"..."}             instead of the answer to a command that cannot be obeyed
+//
+// Some workloads also lend pages to the host, for what it does to the memory of a guest. Such a page stays where it is in
+// physical memory, and the workload leaves it alone until all are taken back, when it verifies them:
+//
+//   `set-aside N`                      {"type":"set-aside","pages":[guest physical address, ...]}   N of them, at most 4096
+//   `take-back written|zeros`          {"type":"taken-back","pages":N}                              after all findings
+//
 // The agent keeps findings until a check has delivered them. When too many wait, it stops reading and the workload
 // blocks on its output, so a workload must be able to wait there. `stop`, or the end of its input, ends it.
 #pragma once
@@ -39,6 +47,38 @@ struct Crash {
 
   nlohmann::json to_json() const;
   static Result<Crash> from_json(const nlohmann::json& json);
+};
+
+/// Asks for pages that hold what the workload wrote to them.
+struct SetAside {
+  std::uint64_t pages = 1;
+  Duration timeout = std::chrono::seconds(30);  ///< For the answer; a workload that holds nothing at the moment waits.
+
+  nlohmann::json to_json() const;
+  static Result<SetAside> from_json(const nlohmann::json& json);
+};
+
+struct PagesSetAside {
+  std::vector<std::uint64_t> addresses;  ///< Physical ones of the guest; each of a whole page.
+
+  nlohmann::json to_json() const;
+  static Result<PagesSetAside> from_json(const nlohmann::json& json);
+};
+
+/// What pages that were set aside hold, unless something is wrong.
+enum class PageContent {
+  kWritten,  ///< What they held.
+  kZeros,    ///< The host has discarded them.
+};
+std::string_view name_of(PageContent content);
+
+/// Ends what SetAside began, for all pages.
+struct TakeBack {
+  PageContent expected = PageContent::kWritten;
+  Duration timeout = std::chrono::seconds(30);  ///< For the answer.
+
+  nlohmann::json to_json() const;
+  static Result<TakeBack> from_json(const nlohmann::json& json);
 };
 
 struct WorkloadInfo {
