@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -35,6 +36,8 @@ class PageSource {
   /// like; an empty one when it would wait. A page that is at hand is served by the thread that read its fault, any other
   /// by one that does not keep it from reading.
   virtual Extent at_hand(ByteCount offset, std::size_t length) const = 0;
+  /// Changes when what at_hand() said before no longer holds.
+  virtual std::uint64_t at_hand_version() const { return 0; }
 };
 
 }  // namespace snaphammer::uffd

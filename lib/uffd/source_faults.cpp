@@ -20,7 +20,7 @@ class FaultySource final : public PageSource {
   Result<std::span<const std::byte>> read(ByteCount offset, std::size_t length,
                                           std::span<std::byte> scratch) const override {
     if (faults_->none()) return source_->read(offset, length, scratch);
-    SNAP_TRY(faults_->before_read(offset));
+    SNAP_TRY(faults_->before_read({offset, length}));
     SNAP_ASSIGN(const std::span<const std::byte> bytes, source_->read(offset, length, scratch));
     if (!faults_->changes({offset, length})) return bytes;
     const std::span<std::byte> copy = scratch.first(length);
@@ -32,6 +32,7 @@ class FaultySource final : public PageSource {
   Extent at_hand(ByteCount offset, std::size_t length) const override {
     return faults_->none() ? source_->at_hand(offset, length) : Extent{};
   }
+  std::uint64_t at_hand_version() const override { return faults_->version() + source_->at_hand_version(); }
 
  private:
   std::shared_ptr<const PageSource> source_;
@@ -68,15 +69,42 @@ void SourceFaults::set_page_change(std::optional<PageChange> change, OnAct on_ac
   changed_locked();
 }
 
-void SourceFaults::changed_locked() {
-  any_.store(delay_.value || errors_.value || !flips_.value.empty() || page_change_.value, std::memory_order_release);
-  delay_changed_.notify_all();
+void SourceFaults::hold(const std::vector<ByteCount>& pages, OnHeld on_held) {
+  const std::lock_guard lock(mutex_);
+  held_ = {pages.begin(), pages.end()};
+  on_held_ = std::move(on_held);
+  changed_locked();
 }
 
-Result<void> SourceFaults::before_read(ByteCount offset) {
+void SourceFaults::release(ByteCount page) {
+  const std::lock_guard lock(mutex_);
+  held_.erase(page);
+  changed_locked();
+}
+
+void SourceFaults::release_all() { hold({}, {}); }
+
+void SourceFaults::changed_locked() {
+  any_.store(delay_.value || errors_.value || !flips_.value.empty() || page_change_.value || !held_.empty(),
+             std::memory_order_release);
+  version_.fetch_add(1, std::memory_order_release);
+  changed_.notify_all();
+}
+
+Result<void> SourceFaults::before_read(Extent range) {
   std::unique_lock lock(mutex_);
+  wait_while_held(lock, range);
   if (delay_.value && std::uniform_real_distribution<double>(0, 1)(random_) < delay_.value->share) delay(lock);
-  return fail_locked(offset);
+  return fail_locked(range.offset);
+}
+
+void SourceFaults::wait_while_held(std::unique_lock<std::mutex>& lock, Extent range) {
+  for (auto held = held_.lower_bound(range.offset); held != held_.end() && *held < range.end();
+       held = held_.lower_bound(range.offset)) {
+    const ByteCount page = *held;
+    if (on_held_) on_held_(page);
+    changed_.wait(lock, [&] { return !held_.contains(page); });
+  }
 }
 
 void SourceFaults::delay(std::unique_lock<std::mutex>& lock) {
@@ -84,7 +112,7 @@ void SourceFaults::delay(std::unique_lock<std::mutex>& lock) {
   const auto length = std::uniform_int_distribution<Duration::rep>(delay.least.count(), delay.most.count())(random_);
   delay_.act();
   const std::uint64_t version = delay_version_;
-  delay_changed_.wait_until(lock, SteadyClock::now() + Duration(length), [&] { return delay_version_ != version; });
+  changed_.wait_until(lock, SteadyClock::now() + Duration(length), [&] { return delay_version_ != version; });
 }
 
 Result<void> SourceFaults::fail_locked(ByteCount offset) {

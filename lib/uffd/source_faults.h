@@ -18,6 +18,7 @@
 #include <mutex>
 #include <optional>
 #include <random>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -50,6 +51,8 @@ class SourceFaults {
     ByteCount page = 0;  ///< Its offset.
     std::function<void(std::span<std::byte>)> change;
   };
+  /// Called on the server's threads with each page that somebody waits for; must return soon and not call back.
+  using OnHeld = std::function<void(ByteCount page)>;
   /// Called on the server's threads each time that something goes wrong; must return soon and not call back.
   using OnAct = std::function<void()>;
 
@@ -59,11 +62,18 @@ class SourceFaults {
   void set_read_errors(std::optional<ReadErrors> errors, OnAct on_act = {});
   void set_bit_flips(std::vector<BitFlip> flips, OnAct on_act = {});
   void set_page_change(std::optional<PageChange> change, OnAct on_act = {});
+  /// Whoever reads one of these pages waits until it is released: between the moment in which a fault was read and the
+  /// one in which it is served, anything can happen. One call's pages at a time.
+  void hold(const std::vector<ByteCount>& pages, OnHeld on_held);
+  void release(ByteCount page);
+  void release_all();
 
   /// Whether reads are as they should be, at this moment.
   bool none() const { return !any_.load(std::memory_order_acquire); }
+  /// Changes with whatever is set.
+  std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
   /// Called before a range is read: waits, and fails, as was set.
-  Result<void> before_read(ByteCount offset);
+  Result<void> before_read(Extent range);
   /// Whether bytes of the range are to be other than they are, and makes them so.
   bool changes(Extent range) const;
   void change(Extent range, std::span<std::byte> bytes);
@@ -79,18 +89,22 @@ class SourceFaults {
   };
   void changed_locked();
   void delay(std::unique_lock<std::mutex>& lock);
+  void wait_while_held(std::unique_lock<std::mutex>& lock, Extent range);
   Result<void> fail_locked(ByteCount offset);
 
   const std::uint64_t seed_;
   std::atomic<bool> any_ = false;
+  std::atomic<std::uint64_t> version_ = 0;
   mutable std::mutex mutex_;
-  std::condition_variable delay_changed_;
+  std::condition_variable changed_;
   std::uint64_t delay_version_ = 0;
   std::mt19937_64 random_;
   Setting<std::optional<Delay>> delay_;
   Setting<std::optional<ReadErrors>> errors_;
   Setting<std::vector<BitFlip>> flips_;
   Setting<std::optional<PageChange>> page_change_;
+  std::set<ByteCount> held_;
+  OnHeld on_held_;
   std::map<ByteCount, unsigned> failed_;  // How often the read of a range has failed.
 };
 

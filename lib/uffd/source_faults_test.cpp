@@ -50,6 +50,66 @@ TEST_P(SourceFaultsTest, ADelayedPageComesLaterAndKeepsNobodyElseWaiting) {
   EXPECT_EQ(acted_, 1u);
 }
 
+TEST_P(SourceFaultsTest, AHeldPageComesWhenItIsReleasedAndKeepsNobodyElseWaiting) {
+  restore(on_demand(), faulty());
+  EXPECT_EQ(page(3), pattern_page(3)) << "its neighbours are now known to be at hand";
+  std::atomic<ByteCount> held = 0;
+  const auto note = [&held](ByteCount page) {
+    held = page;
+    held.notify_all();
+  };
+  faults_->hold({nth(1), nth(2)}, note);
+  const auto touched = vmm_->touch(nth(2));
+  held.wait(0);
+  EXPECT_EQ(held, nth(2));
+  EXPECT_EQ(page(4), pattern_page(4)) << "others are read and served";
+  faults_->release(nth(1));
+  EXPECT_NE(touched.wait_for(0s), std::future_status::ready);
+  faults_->release(nth(2));
+  ASSERT_EQ(touched.wait_for(30s), std::future_status::ready);
+  EXPECT_EQ(touched.get(), pattern_page(2));
+}
+
+TEST_P(SourceFaultsTest, PagesThatAreHeldAreAllReleasedAtOnce) {
+  faults_->hold({nth(1), nth(2)}, {});
+  restore({}, faulty());
+  const auto touched = vmm_->touch(nth(2));
+  faults_->release_all();
+  ASSERT_EQ(touched.wait_for(30s), std::future_status::ready);
+  ASSERT_TRUE(await_event(Kind::kPrefetched));
+  EXPECT_EQ(page(1), pattern_page(1));
+}
+
+/// Page 2 is asked for and, before its bytes are there, removed: what the guest then reads.
+class RemoveOfAHeldPage : public SourceFaultsTest {
+ protected:
+  FakeVmm::Page touch_and_remove(EventOrder order) {
+    Policy policy = on_demand();
+    policy.event_order = order;
+    restore(policy, faulty());
+    std::atomic<bool> held = false;
+    const auto note = [&held](ByteCount) {
+      held = true;
+      held.notify_all();
+    };
+    faults_->hold({nth(2)}, note);
+    const auto touched = vmm_->touch(nth(2));
+    held.wait(false);
+    EXPECT_TRUE(remove(2)) << "somebody is free to read it";
+    faults_->release_all();
+    EXPECT_EQ(touched.wait_for(30s), std::future_status::ready);
+    return touched.get();
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Memory, RemoveOfAHeldPage, testing::Values(MemoryKind{false, 4_KiB}, MemoryKind{true, 4_KiB}),
+                         kind_name);
+
+TEST_P(RemoveOfAHeldPage, ReadsAsZeros) { EXPECT_EQ(touch_and_remove(EventOrder::kRemovesFirst), zero_page()); }
+
+TEST_P(RemoveOfAHeldPage, IsResurrectedWhenEventsAreTakenAsRead) {
+  EXPECT_EQ(touch_and_remove(EventOrder::kAsRead), pattern_page(2));
+}
+
 TEST_P(SourceFaultsTest, AShareOfReadsIsDelayed) {
   restore(on_demand(), faulty());
   faults_->set_delay(SourceFaults::Delay{.least = 1us, .most = 2us, .share = 0.5}, count());

@@ -31,11 +31,12 @@ bool SourceReader::has_data(ByteCount offset, ByteCount length) const {
 
 bool SourceReader::at_hand(ByteCount offset, ByteCount length, TimePoint now) {
   const auto covers = [&](const Extent& extent) { return extent.offset <= offset && offset + length <= extent.end(); };
+  const std::uint64_t version = source_.at_hand_version();
   for (const AtHand& known : at_hand_) {
-    if (now < known.until && covers(known.extent)) return true;
+    if (now < known.until && version == known.version && covers(known.extent)) return true;
   }
   const Extent found = source_.at_hand(offset, length);
-  at_hand_[oldest_++ % at_hand_.size()] = {found, now + kAtHandFor};
+  at_hand_[oldest_++ % at_hand_.size()] = {found, now + kAtHandFor, version};
   return covers(found);
 }
 

@@ -25,8 +25,8 @@ class SourceReader {
 
   /// Whether some of [offset, offset + length) may be other than zero.
   bool has_data(ByteCount offset, ByteCount length) const;
-  /// Whether read() would return without waiting. An answer of the source holds for a few milliseconds: so fast no page
-  /// cache is emptied.
+  /// Whether read() would return without waiting. An answer of the source holds for a few milliseconds, unless the source
+  /// withdraws it: so fast no page cache is emptied.
   bool at_hand(ByteCount offset, ByteCount length, TimePoint now);
   /// The bytes of a page-aligned range, in memory: what installs them will not wait for a disk. kCancelled when it
   /// was stopped between two tries.
@@ -44,6 +44,7 @@ class SourceReader {
   struct AtHand {
     Extent extent;
     TimePoint until;
+    std::uint64_t version = 0;  // PageSource::at_hand_version().
   };
   std::array<AtHand, 8> at_hand_{};
   std::size_t oldest_ = 0;

@@ -33,9 +33,7 @@ class PatternSource : public PageSource {
   Result<std::span<const std::byte>> read(ByteCount offset, std::size_t length, std::span<std::byte>) const override {
     return std::as_bytes(std::span(bytes_)).subspan(offset, length);
   }
-  Extent at_hand(ByteCount offset, std::size_t length) const override {
-    return at_hand_ ? Extent{offset, length} : Extent{};
-  }
+  Extent at_hand(ByteCount, std::size_t) const override { return at_hand_ ? Extent{0, size()} : Extent{}; }
   /// Makes the server believe that no read of it waits.
   void put_at_hand() { at_hand_ = true; }
 
