@@ -23,6 +23,7 @@ struct GoHeap {
   std::uint64_t keep = 25;
   std::uint64_t cpu = 40;
   Duration collect = 1s;
+  ByteCount growth{};
   Quiesced quiesced = Quiesced::kStill;
 };
 void describe(Fields<GoHeap>& fields) {
@@ -34,6 +35,10 @@ void describe(Fields<GoHeap>& fields) {
   fields.add("keep", &GoHeap::keep, "Percent of the memory that it shrinks to.").between(0, 100);
   fields.add("cpu", &GoHeap::cpu, "Percent of one CPU that it takes at most.").between(1, 100);
   fields.add("collect", &GoHeap::collect, "Time between collections that are forced.").between(10ms, 60min);
+  fields
+      .size("growth", &GoHeap::growth,
+            "How much more memory it has in live blocks from each check on; the check waits for it.")
+      .between(0, 1_GiB);
   fields.add("quiesced", &GoHeap::quiesced, "What its goroutines do while the guest is quiesced.");
 }
 

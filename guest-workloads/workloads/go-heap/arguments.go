@@ -18,16 +18,17 @@ type options struct {
 	keep       int
 	cpu        int
 	collect    time.Duration
+	growth     size
 	quiesced   whileQuiesced
 }
 
-// size is a number of bytes: 4KiB, 24MiB, 1GiB.
+// size is a number of bytes: 0B, 4KiB, 24MiB, 1GiB.
 type size uint64
 
 var units = []struct {
 	name  string
 	bytes uint64
-}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}}
+}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}}
 
 func (s *size) String() string {
 	for _, unit := range units {
@@ -73,7 +74,8 @@ const about = `usage: go-heap [--NAME VALUE]...
 Many goroutines allocate, rewrite, exchange and drop objects: blocks of many sizes, maps, linked objects, channels,
 objects with finalizers, growing stacks; collections are forced beside those that happen. Every byte of a block
 follows from its key, so each use verifies it.
-Findings: heap-corruption, lost-write. What Go's runtime finds itself ends the program, with exit status 2.
+Findings: heap-corruption, lost-write. What Go's runtime finds itself ends the program, with exit status 2; so does
+memory that is not zero when it is handed out, after the finding.
 
 `
 
@@ -97,6 +99,7 @@ func parseArguments(arguments []string, out, errors io.Writer) (options, int) {
 	flags.IntVar(&o.keep, "keep", o.keep, "`N` percent of the memory that it shrinks to")
 	flags.IntVar(&o.cpu, "cpu", o.cpu, "`N` percent of one CPU that it takes at most")
 	flags.DurationVar(&o.collect, "collect", o.collect, "`TIME` between collections that are forced")
+	flags.Var(&o.growth, "growth", "`SIZE` more memory in live blocks from each check on; the check waits for it")
 	flags.Var(&o.quiesced, "quiesced", "`HOW` still or working: what goroutines do from quiesce to resume")
 
 	err := flags.Parse(arguments)
@@ -131,6 +134,7 @@ func (o options) check(rest []string) error {
 		between("breath", o.breath.Milliseconds(), 10, 3_600_000),
 		between("keep", int64(o.keep), 0, 100),
 		between("cpu", int64(o.cpu), 1, 100),
+		between("growth", int64(o.growth), 0, 1<<30),
 		between("collect", o.collect.Milliseconds(), 10, 3_600_000),
 	} {
 		if err != nil {

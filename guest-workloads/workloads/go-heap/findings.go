@@ -25,6 +25,7 @@ type finding struct {
 type findings struct {
 	corruptions atomic.Uint64
 	lostWrites  atomic.Uint64
+	notZero     atomic.Bool   // Memory was, when it was handed out. Nobody may go on then.
 	dropped     atomic.Uint64 // Were not kept, as too many waited to be written; they are counted all the same.
 	mutex       sync.Mutex
 	kept        []finding
@@ -80,7 +81,7 @@ func (f *findings) verify(b *block, where string) {
 		id, holds = lostWrite, fmt.Sprintf("generation %d", d.generation)
 	}
 	evidence := evidenceOf(b, d)
-	evidence["where"], evidence["holds"] = where, holds
+	evidence.Where, evidence.Holds = where, holds
 	f.take(id, fmt.Sprintf("the block of %d bytes at %#x (%s) holds %s instead of generation %d", b.bytes(), b.address(),
 		where, holds, b.key.Generation), evidence)
 	b.fill()
@@ -91,20 +92,29 @@ func (f *findings) verifyZeroed(b *block) {
 	if d := b.examineZeroed(); d != nil {
 		f.take(heapCorruption, fmt.Sprintf("a block of %d bytes at %#x, just handed out, is not zero", b.bytes(),
 			b.address()), evidenceOf(b, d))
+		f.notZero.Store(true)
 	}
 }
 
-func evidenceOf(b *block, d *damage) map[string]any {
-	evidence := map[string]any{
-		"address":  fmt.Sprintf("%#x", b.address()),
-		"bytes":    b.bytes(),
-		"offset":   d.offset,
-		"expected": hex.EncodeToString(d.expected),
-		"read":     hex.EncodeToString(d.read),
-		"block":    b.key,
-	}
-	if physical, known := physicalAddress(b.address() + uintptr(d.offset)); known {
-		evidence["physical_page"] = fmt.Sprintf("%#x", physical)
+// damaged is the evidence of a block that does not hold what it should.
+type damaged struct {
+	Address  string `json:"address"`
+	Bytes    int    `json:"bytes"`
+	Offset   int    `json:"offset"` // Of the first wrong byte.
+	Expected string `json:"expected"`
+	Read     string `json:"read"`
+	Block    key    `json:"block"`
+	Where    string `json:"where,omitempty"`
+	Holds    string `json:"holds,omitempty"`
+	Physical string `json:"physical,omitempty"` // Address of the first wrong byte, which the host has a history of.
+}
+
+func evidenceOf(b *block, d *damage) *damaged {
+	wrong := b.address() + uintptr(d.offset)
+	evidence := &damaged{Address: fmt.Sprintf("%#x", b.address()), Bytes: b.bytes(), Offset: d.offset,
+		Expected: hex.EncodeToString(d.expected), Read: hex.EncodeToString(d.read), Block: b.key}
+	if physical, known := physicalAddress(wrong); known {
+		evidence.Physical = fmt.Sprintf("%#x", physical)
 	}
 	return evidence
 }

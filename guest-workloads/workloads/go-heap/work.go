@@ -32,8 +32,8 @@ func (p phase) String() string { return [...]string{"in", "out", "rest"}[p] }
 
 // work is the life of go-heap: goroutines, and the commands meanwhile.
 //
-// A check holds all goroutines, verifies every object and compares what the program and the runtime count. `collect` is a
-// full collection. `quiesce` has the runtime run one goroutine at a time and, unless options say that goroutines go on,
+// A check holds all goroutines, has the heap grow when options say so, verifies every object and compares what the program
+// and the runtime count. Memory that is not zero when it is handed out ends the program. `collect` is a full collection. `quiesce` has the runtime run one goroutine at a time and, unless options say that goroutines go on,
 // holds them until `resume`.
 type work struct {
 	options   options
@@ -49,7 +49,8 @@ type work struct {
 	reference *referent
 	quiesced  bool
 	held      bool
-	threads   int // Before `quiesce`.
+	threads   int   // Before `quiesce`.
+	full      int64 // Bytes in live blocks at the height of a breath.
 	checks    uint64
 	breaths   uint64
 	forced    uint64
@@ -64,7 +65,7 @@ type referent [1152]byte
 
 func newWork(o options, commands io.Reader, out io.Writer) *work {
 	w := &work{options: o, commands: readCommands(commands), lines: newLines(out), pace: newPace(o.cpu),
-		exchange: newExchange(o.goroutines), reference: new(referent)}
+		exchange: newExchange(o.goroutines), reference: new(referent), full: int64(o.resident)}
 	for i := 0; i < o.goroutines; i++ {
 		w.workers = append(w.workers, newWorker(i, o.seed, w.exchange, &w.findings, &w.done))
 	}
@@ -75,7 +76,7 @@ func newWork(o options, commands io.Reader, out io.Writer) *work {
 
 // run returns after `stop` or the end of the commands.
 func (w *work) run() {
-	w.aim(int64(w.options.resident))
+	w.aim(w.full)
 	for _, one := range w.workers {
 		go w.keepAtWork(one)
 	}
@@ -97,6 +98,7 @@ func (w *work) run() {
 			}
 			w.obey(command)
 		case <-ticker.C:
+			w.endIfNotZero()
 			if w.quiesced {
 				break
 			}
@@ -121,14 +123,14 @@ func shortest(times ...time.Duration) time.Duration {
 
 // keepAtWork first has it grow and nothing else, at full speed: in an emulated guest it would take minutes to get there.
 func (w *work) keepAtWork(one *worker) {
-	for one.live.Load() < one.target.Load() {
+	for one.isBelowTarget() && !w.findings.notZero.Load() {
 		w.gate.RLock()
 		one.grow()
 		w.gate.RUnlock()
 	}
-	for {
+	for !w.findings.notZero.Load() {
 		w.gate.RLock()
-		for i := 0; i < stepsAtOnce; i++ {
+		for i := 0; i < stepsAtOnce && !w.findings.notZero.Load(); i++ {
 			one.step()
 		}
 		w.gate.RUnlock()
@@ -137,8 +139,8 @@ func (w *work) keepAtWork(one *worker) {
 }
 
 func (w *work) growToFull() bool {
-	full := int64(w.options.resident) / 8 * 7 // The rest waits in channels.
-	for w.live() < full {
+	most := w.full / 8 * 7 // The rest waits in channels.
+	for w.live() < most {
 		select {
 		case command, more := <-w.commands:
 			if !more || command == "stop" {
@@ -146,6 +148,7 @@ func (w *work) growToFull() bool {
 			}
 			w.obey(command)
 		case <-time.After(growTick):
+			w.endIfNotZero()
 		}
 	}
 	return true
@@ -159,14 +162,14 @@ func (w *work) breathe() {
 	switch w.phase {
 	case in:
 		w.phase = out
-		w.aim(int64(w.options.resident) * int64(w.options.keep) / 100)
+		w.aim(w.full * int64(w.options.keep) / 100)
 	case out:
 		w.phase = resting
 		debug.FreeOSMemory()
 	case resting:
 		w.phase = in
 		w.breaths++
-		w.aim(int64(w.options.resident))
+		w.aim(w.full)
 	}
 }
 
@@ -174,6 +177,30 @@ func (w *work) aim(bytes int64) {
 	for _, one := range w.workers {
 		one.target.Store(bytes / int64(len(w.workers)))
 	}
+}
+
+// growFurther is for whoever holds all goroutines. It does not wait for a breath: when it returns, the heap has taken memory
+// that it never had before.
+func (w *work) growFurther() {
+	w.full += int64(w.options.growth)
+	w.phase, w.phaseEnds = in, time.Now().Add(w.options.breath)
+	w.aim(w.full)
+	for _, one := range w.workers {
+		for one.isBelowTarget() && !w.findings.notZero.Load() {
+			one.grow()
+		}
+	}
+}
+
+// endIfNotZero tells what was found, and ends the program in the way of Go's runtime when that finds its own books wrong:
+// what a program comes to in such a heap is anybody's guess.
+func (w *work) endIfNotZero() {
+	if !w.findings.notZero.Load() {
+		return
+	}
+	w.findings.writeTo(w.lines)
+	w.lines.flush()
+	panic("memory of the heap that was just handed out is not zero")
 }
 
 func (w *work) live() int64 {
@@ -251,18 +278,27 @@ func (w *work) answerCheck() {
 	if !w.held {
 		w.gate.Lock()
 	}
-	blocks := w.exchange.verifyAll(&w.findings) + 1
-	for _, one := range w.workers {
-		blocks += one.verifyAll()
+	if w.options.growth != 0 {
+		w.growFurther()
 	}
-	w.findings.verify(w.anchor, anchorName)
-	collections := w.compareStatistics()
+	w.endIfNotZero()
+	blocks, collections := w.verifyAll(), w.compareStatistics()
 	if !w.held {
 		w.gate.Unlock()
 	}
 	w.checks++
 	w.findings.writeTo(w.lines)
 	w.lines.write(verdict{"verdict", w.findings.none(), w.counters(), blocks, collections, runtime.GOMAXPROCS(0)})
+}
+
+// verifyAll is for whoever holds all goroutines. Returns how many blocks there are.
+func (w *work) verifyAll() int {
+	blocks := w.exchange.verifyAll(&w.findings) + 1
+	for _, one := range w.workers {
+		blocks += one.verifyAll()
+	}
+	w.findings.verify(w.anchor, anchorName)
+	return blocks
 }
 
 // compareStatistics: to read them, the runtime compares its own with each other, and ends the program when they differ.

@@ -45,7 +45,7 @@ func newWorker(number int, seed uint64, exchange *exchange, findings *findings, 
 
 // step is more of what brings it nearer to its target, and a little of everything else.
 func (w *worker) step() {
-	below := w.live.Load() < w.target.Load()
+	below := w.isBelowTarget()
 	switch c := w.choice.below(64); {
 	case c == 0:
 		w.descend()
@@ -64,6 +64,8 @@ func (w *worker) step() {
 		w.passOn()
 	}
 }
+
+func (w *worker) isBelowTarget() bool { return w.live.Load() < w.target.Load() }
 
 // chooseWords: most are small; some are larger than any size class (32 KiB), and have a span of their own.
 func (w *worker) chooseWords() int {

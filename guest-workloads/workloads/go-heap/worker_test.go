@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"strings"
 	"testing"
 )
@@ -103,4 +104,25 @@ func TestAFinalizerOfAnObjectInUseIsFound(t *testing.T) {
 	w := f.workers[0]
 	w.finalize(&guarded{block: w.allocate(smallestWords)})
 	f.expectFinding(t, "state of an object whose finalizer runs")
+}
+
+func TestNobodyGoesOnAfterMemoryThatWasNotZero(t *testing.T) {
+	w := newWork(options{resident: 1 << 20, growth: 1 << 20, goroutines: 2, cpu: 100}, strings.NewReader(""), io.Discard)
+	stale := &block{words: make([]uint64, smallestWords)}
+	w.findings.verifyZeroed(stale)
+	if w.growFurther(); w.live() < 2<<20 {
+		t.Errorf("a heap without damage grew to %d bytes only", w.live())
+	}
+	stale.words[1] = 1
+	w.findings.verifyZeroed(stale)
+	before := w.live()
+	if w.growFurther(); w.live() != before || w.findings.corruptions.Load() != 1 {
+		t.Errorf("got %+v", w.findings.kept)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("the program went on")
+		}
+	}()
+	w.endIfNotZero()
 }

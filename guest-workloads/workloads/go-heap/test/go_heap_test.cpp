@@ -1,6 +1,9 @@
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -45,6 +48,19 @@ class Program : public workload::ProgramTest {
   }
   void set_number_at(std::uint64_t address, std::uint64_t number) {
     overwrite(address, std::string(reinterpret_cast<const char*>(&number), sizeof number));
+  }
+  /// The end of what Go's heap has of its address space, which is a multiple of 4 MiB.
+  std::uint64_t heap_end() {
+    constexpr std::uint64_t kHeap = 0xc000000000;  // Where Go's begins on Linux.
+    std::ifstream maps("/proc/" + std::to_string(pid) + "/maps");
+    std::uint64_t begin = 0, end = 0, last = 0;
+    char reads = 0, writes = 0;
+    std::string line;
+    while (std::getline(maps, line)) {
+      const bool read = std::sscanf(line.c_str(), "%lx-%lx %c%c", &begin, &end, &reads, &writes) == 4;
+      if (read && writes == 'w' && begin >= kHeap && begin < 2 * kHeap) last = end;
+    }
+    return last;
   }
   /// The verdict, and the findings that came before.
   nlohmann::json check() {
@@ -115,6 +131,28 @@ TEST_F(Program, WhatTheRuntimeFindsEndsItAsTheReadyLineSays) {
   set_number_at(at("reference"), span + kSmallSpan - sizeof(std::uint64_t));
   send("collect");
   EXPECT_EQ(wait_exit(), kStatusOfACrash);
+}
+
+TEST_F(Program, GrowsAtEachCheckBeforeItAnswers) {
+  start({"--growth", "8MiB"});
+  quiesce();
+  EXPECT_GE(check()["live_bytes"], 12 << 20);
+  const auto second = check();
+  EXPECT_GE(second["live_bytes"], 20 << 20);
+  EXPECT_EQ(second["pass"], true) << second;
+}
+
+TEST_F(Program, FreshMemoryThatIsNotZeroEndsIt) {
+  ::setenv("GOGC", "off", 1);  // All that it takes is memory that it never had; what it had, Go's runtime clears.
+  start({"--growth", "24MiB", "--collect", "1h"});
+  ::unsetenv("GOGC");
+  quiesce();
+  constexpr std::uint64_t kStale = 512 << 10;
+  overwrite(heap_end() - kStale, std::string(kStale, '\xa5'));
+  EXPECT_TRUE(check().is_null()) << "it went on in a damaged heap";
+  EXPECT_EQ(wait_exit(), kStatusOfACrash);
+  // Unless the runtime itself met those bytes first.
+  for (const auto& finding : findings) EXPECT_EQ(finding["id"], "heap-corruption");
 }
 
 TEST_F(Program, QuiescedItDoesNothingUntilResumed) {
