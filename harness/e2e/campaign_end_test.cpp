@@ -97,7 +97,7 @@ TEST_F(CampaignEnd, AKilledWorkerCostsItsRunAndItsGuest) {
 TEST_F(CampaignEnd, AKilledVmmIsReportedAsWhatItWas) {
   const auto good = write_scenario("b-good", "steps:\n  - boot: {}\n");
   const auto busy =
-      write_scenario("a-busy", "steps:\n  - boot: {}\n  - run_for: 3s\n  - exec: {command: [\"true\"]}\n");
+      write_scenario("a-busy", "steps:\n  - boot: {}\n  - run_for: 15s\n  - exec: {command: [\"true\"]}\n");
   ChildProcess campaign = start({"run", busy, good, "-j", "1", "--out", file("out")});
   await_step("run_for");
   ASSERT_EQ(::kill(await_process("qemu-system"), SIGKILL), 0);

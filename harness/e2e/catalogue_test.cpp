@@ -15,12 +15,12 @@ TEST_P(Catalogue, IsAsExpectedAtEveryPoint) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Rows, Catalogue,
-                         testing::Values("M6-zero-block-lost", "M10-read-error", "M11-flipped-byte",
-                                         "M11-flipped-byte-control", "P2-abort-leaves-quiesced", "P3-P4-no-space",
-                                         "P5-pause-and-destroy", "P7-acknowledged-writes-lost", "R2-reset-event-late",
-                                         "R3-output-silent", "R4-request-doubled", "R5-source-takes-reset-for-restore",
-                                         "R8-port-dead", "R9-health-polls-in-pause", "R12-clones-draw-the-same",
-                                         "R14-serial-accept"),
+                         testing::Values("M5-page-resurrected", "M6-zero-block-lost", "M10-read-error",
+                                         "M11-flipped-bit", "M11-flipped-byte", "M11-flipped-byte-control",
+                                         "P2-abort-leaves-quiesced", "P3-P4-no-space", "P5-pause-and-destroy",
+                                         "P7-acknowledged-writes-lost", "R2-reset-event-late", "R3-output-silent",
+                                         "R4-request-doubled", "R5-source-takes-reset-for-restore", "R8-port-dead",
+                                         "R9-health-polls-in-pause", "R12-clones-draw-the-same", "R14-serial-accept"),
                          [](const testing::TestParamInfo<std::string>& row) {
                            std::string name = row.param;
                            std::replace(name.begin(), name.end(), '-', '_');

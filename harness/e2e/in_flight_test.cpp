@@ -24,18 +24,18 @@ class InFlight : public RealCampaign {
 
 TEST_F(InFlight, APauseWithNothingInFlightDoesNotWait) {
   EXPECT_EQ(run({write_scenario("idle", "steps:\n  - boot: {}\n  - snapshot: {id: s1}\n")}), 0) << out();
-  EXPECT_LT(phase_ms("drain-connections"), 1000) << "its grace is 5 s";
+  EXPECT_LT(phase_ms("drain-connections"), 4000) << "its grace is 5 s";
 }
 
 TEST_F(InFlight, AnExecThatOutlastsTheGraceIsEndedAndItsCallerIsTold) {
   EXPECT_EQ(run({write_scenario(
                 "interrupted",
                 "runtime: {pause: {drain_grace: 200ms}}\nsteps:\n  - boot: {}\n"
-                "  - parallel: [[{exec: {command: [sleep, 20]}}],\n"
+                "  - parallel: [[{exec: {command: [sleep, 60]}}],\n"
                 "               [{run_for: 500ms}, {snapshot: {id: s1}}, {exec: {command: [\"true\"]}}]]\n")}),
             4);
   EXPECT_THAT(only_run().at("message").get<std::string>(), HasSubstr("interrupted by the pause"));
-  EXPECT_LT(phase_ms("force-close"), 1000);
+  EXPECT_LT(phase_ms("force-close"), 10'000);
 }
 
 TEST_F(InFlight, AnExecThatEndsWithinTheGraceIsWaitedFor) {

@@ -39,7 +39,7 @@ class RealCampaign : public testing::Test {
 
   /// Starts `snaphammer ARGS...`; `wrapper` goes in front of it.
   ChildProcess start(std::vector<std::string> arguments, std::vector<std::string> wrapper = {});
-  /// Its exit code; -1 and a failure when a signal ended it, or nothing within two minutes.
+  /// Its exit code; -1 and a failure when a signal ended it, or nothing within ten minutes.
   int wait_for_exit(ChildProcess& program);
   int snaphammer(std::vector<std::string> arguments, std::vector<std::string> wrapper = {});
   /// `run FILE... --out out`
