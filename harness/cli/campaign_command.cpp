@@ -9,6 +9,7 @@
 #include "harness/cli/display.h"
 #include "harness/cli/github.h"
 #include "harness/cli/leftover_lines.h"
+#include "harness/doctor/host_facts.h"
 #include "harness/engine/journal.h"
 #include "harness/engine/runtime_directory.h"
 #include "harness/report/reporter.h"
@@ -85,8 +86,21 @@ Result<Place> place_of(const CampaignOptions& options) {
   return Place{id, options.out.empty() ? fs::path("snaphammer-out") / id : options.out, {}};
 }
 
+Result<std::map<std::string, std::string>> notes_from(const std::vector<std::string>& given) {
+  std::map<std::string, std::string> notes;
+  for (const std::string& note : given) {
+    const std::size_t equals = note.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      return Error(ErrorKind::kInvalid, fmt::format("--note: '{}' has no key", note)).advise("write it as KEY=TEXT");
+    }
+    notes[note.substr(0, equals)] = note.substr(equals + 1);
+  }
+  return notes;
+}
+
 Result<engine::CampaignSettings> prepare_at(const Place& place, Session& session, const CampaignOptions& options,
                                             const std::vector<scenario::RunPlan>& plans) {
+  SNAP_ASSIGN(auto notes, notes_from(options.notes));
   SNAP_ASSIGN(const engine::Installation installation, engine::Installation::of_this_process());
   SNAP_ASSIGN(const fs::path base, engine::runtime_base(session.environment));
   SNAP_TRY(remove_leftovers(base, session.err));
@@ -95,6 +109,7 @@ Result<engine::CampaignSettings> prepare_at(const Place& place, Session& session
                                     .directory = fs::absolute(place.directory).lexically_normal(),
                                     .resume = !options.resume.empty(),
                                     .planning = options.planning,
+                                    .notes = std::move(notes),
                                     .runtime_base = base,
                                     .caches = engine::Caches::of(session.environment),
                                     .installation = installation,
@@ -103,8 +118,9 @@ Result<engine::CampaignSettings> prepare_at(const Place& place, Session& session
                                     .retries = options.retries,
                                     .known = options.known,
                                     .worker = {.command = {installation.program.string()}}};
-  SNAP_TRY(doctor::check_before_campaign(
-      session.parts.look_at_host(installation, settings.caches, base, settings.directory), uses_default_image(plans)));
+  const doctor::Host host = session.parts.look_at_host(installation, settings.caches, base, settings.directory);
+  SNAP_TRY(doctor::check_before_campaign(host, uses_default_image(plans)));
+  settings.host = doctor::facts_of(host);
   return settings;
 }
 
@@ -118,6 +134,11 @@ void CampaignOptions::declare(CLI::App& app) {
   declare_runs(app);
   app.add_option("--report", reports,
                  "Further reports: " + formats + "=FILE, with commas between; - is standard output");
+  app.add_option("--note", notes,
+                 "Something that results.json is to say of the campaign, for instance commit=1a2b3c; may be repeated")
+      ->type_name("KEY=TEXT")
+      ->expected(1)
+      ->take_all();
   app.add_flag("--quiet", quiet, "Show only runs that were not as expected");
   app.add_flag("--no-color", no_color, "No colours and no live lines on a terminal (NO_COLOR: no colours)");
 }

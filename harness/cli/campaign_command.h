@@ -24,6 +24,7 @@ struct CampaignOptions {
   bool no_color = false;
   std::filesystem::path resume;  ///< The directory of a campaign to continue; empty: a new one.
   nlohmann::json planning = {};  ///< For the journal of a new one.
+  std::vector<std::string> notes;  ///< KEY=TEXT each, for the results.
   unsigned retries = 0;
   engine::KnownFailures known = {};
 

@@ -78,6 +78,28 @@ TEST_F(CliTest, AnInterruptIs130AndKeepsResults) {
   expect_nothing_left();
 }
 
+// ---- what results say of their campaign
+
+TEST_F(CliTest, NotesAndTheHostAreKeptWithTheResults) {
+  EXPECT_EQ(snaphammer({"run", scenario("good", {"pass"}), "--out", directory_ / "out", "--note", "commit=1a2b3c",
+                        "--note", "reason=a=b, and more"}),
+            0)
+      << err();
+  EXPECT_EQ(results().at("notes"), nlohmann::json({{"commit", "1a2b3c"}, {"reason", "a=b, and more"}}));
+  EXPECT_EQ(results().at("host").at("qemu"), "7.2.22");
+  EXPECT_EQ(results().at("runs").at(0).at("expects").at("verdict"), "pass");
+  EXPECT_EQ(snaphammer({"report", directory_ / "out", "--report", "json=-"}), 0);
+  EXPECT_EQ(nlohmann::json::parse(out()).at("notes").at("commit"), "1a2b3c");
+}
+
+TEST_F(CliTest, ANoteWithoutAKeyIs2AndStartsNothing) {
+  for (const char* const note : {"commit", "=1a2b3c"}) {
+    EXPECT_EQ(snaphammer({"run", scenario("good", {"pass"}), "--out", directory_ / "out", "--note", note}), 2);
+    EXPECT_THAT(err(), AllOf(HasSubstr("--note"), HasSubstr(note), HasSubstr("KEY=TEXT")));
+    EXPECT_FALSE(fs::exists(directory_ / "out"));
+  }
+}
+
 // ---- an unfit environment: 3, what is missing, what to do
 
 TEST_F(CliTest, WithoutQemuNothingIsStarted) {

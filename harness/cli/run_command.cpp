@@ -48,6 +48,7 @@ class RunCommand : public Command {
     app.add_flag("--keep-going", keep_going_, "Run all of them, whatever comes (default)")->excludes(fast);
     options_.declare(app);
     resume->excludes(app.get_option("--out"));
+    resume->excludes(app.get_option("--note"));
     app.footer(
         "\nExamples:\n"
         "  snaphammer run scenarios/smoke\n"

@@ -1,4 +1,4 @@
-// The checks, one function each; the list of them is in check.cpp.
+// The checks, one function each; the list of them is in check.cpp. And what they share with others.
 #pragma once
 
 #include "harness/doctor/check.h"
@@ -6,6 +6,8 @@
 namespace snaphammer::doctor {
 
 // What a guest is run with: guest_checks.cpp
+/// "7.2.22"; kUnfit, with what to do, where there is no QEMU.
+Result<std::string> qemu_version(const Host& host);
 Finding check_qemu(const Host& host);
 Finding check_accelerator(const Host& host);
 Finding check_interposer(const Host& host);

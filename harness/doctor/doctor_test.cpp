@@ -6,6 +6,7 @@
 
 #include "harness/doctor/check.h"
 #include "harness/doctor/checks.h"
+#include "harness/doctor/host_facts.h"
 
 namespace snaphammer::doctor {
 namespace {
@@ -80,6 +81,23 @@ TEST_F(DoctorTest, FindsNothingWrongWithAGoodHost) {
 }
 
 TEST_F(DoctorTest, ReadsTheVersionOfQemu) { EXPECT_EQ(check_qemu(host_).found, "version 7.2.22"); }
+
+TEST_F(DoctorTest, TellsResultsWhatTheyComeFrom) {
+  write("proc/cpuinfo", "processor\t: 0\nmodel name\t: Example CPU: 9000\nprocessor\t: 1\nmodel name\t: Other\n");
+  const nlohmann::json facts = facts_of(host_);
+  EXPECT_EQ(facts.at("cpu"), "Example CPU: 9000");
+  EXPECT_EQ(facts.at("qemu"), "7.2.22");
+  EXPECT_GT(facts.at("cpus"), 0);
+  EXPECT_GT(facts.at("memory_bytes"), 0);
+}
+
+TEST_F(DoctorTest, WhatTheHostDoesNotTellIsNotAmongItsFacts) {
+  host_.output_of = [](const auto&) -> Result<std::string> { return Error(ErrorKind::kUnfit, "no such program"); };
+  const nlohmann::json facts = facts_of(host_);
+  EXPECT_FALSE(facts.contains("cpu"));
+  EXPECT_FALSE(facts.contains("qemu"));
+  EXPECT_TRUE(facts.contains("kernel"));
+}
 
 TEST_F(DoctorTest, AMissingQemuKeepsACampaignFromStarting) {
   host_.output_of = [](const std::vector<std::string>& argv) -> Result<std::string> {

@@ -21,24 +21,28 @@ bool is_readable_file(const fs::path& path) {
 
 }  // namespace
 
-Finding check_qemu(const Host& host) {
-  const Result<std::string> version = host.output_of({"qemu-system-x86_64", "--version"});
-  if (!version) {
-    return {State::kMissing, version.error().message(), "no guest can run",
-            "install QEMU: apt-get install qemu-system-x86"};
+Result<std::string> qemu_version(const Host& host) {
+  const Result<std::string> said = host.output_of({"qemu-system-x86_64", "--version"});
+  if (!said) {
+    return Error(ErrorKind::kUnfit, said.error().message()).advise("install QEMU: apt-get install qemu-system-x86");
   }
-  static const std::regex pattern(R"(version (\d+)\.(\d+)(\.\d+)?)");
+  static const std::regex pattern(R"(version (\d+\.\d+(\.\d+)?))");
   std::smatch match;
-  if (!std::regex_search(*version, match, pattern)) {
-    return {State::kMissing, "qemu-system-x86_64 --version says something that is not a version", "no guest can run",
-            "check which qemu-system-x86_64 is first in PATH"};
+  if (!std::regex_search(*said, match, pattern)) {
+    return Error(ErrorKind::kUnfit, "qemu-system-x86_64 --version says something that is not a version")
+        .advise("check which qemu-system-x86_64 is first in PATH");
   }
-  const std::string number = match.str(0).substr(std::string_view("version ").size());
-  if (std::stoi(match.str(1)) < kOldestQemu) {
-    return {State::kMissing, "version " + number + ", too old", "no guest can run",
+  return match.str(1);
+}
+
+Finding check_qemu(const Host& host) {
+  const Result<std::string> version = qemu_version(host);
+  if (!version) return {State::kMissing, version.error().message(), "no guest can run", version.error().advice()};
+  if (std::stoi(*version) < kOldestQemu) {
+    return {State::kMissing, "version " + *version + ", too old", "no guest can run",
             "install QEMU " + std::to_string(kOldestQemu) + ".0 or newer"};
   }
-  return {.state = State::kGood, .found = "version " + number};
+  return {.state = State::kGood, .found = "version " + *version};
 }
 
 Finding check_accelerator(const Host& host) {

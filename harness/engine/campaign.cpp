@@ -7,7 +7,6 @@
 #include <exception>
 #include <optional>
 #include <random>
-#include <thread>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -16,7 +15,6 @@
 #include <nlohmann/json.hpp>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -42,17 +40,6 @@ std::string now_as(const char* format) {
   ::gmtime_r(&now, &parts);
   std::array<char, 64> text{};
   return {text.data(), std::strftime(text.data(), text.size(), format, &parts)};
-}
-
-nlohmann::json host_facts() {
-  utsname names{};
-  ::uname(&names);
-  const long pages = ::sysconf(_SC_PHYS_PAGES);
-  const long page = ::sysconf(_SC_PAGE_SIZE);
-  return {{"kernel", names.release},
-          {"architecture", names.machine},
-          {"cpus", std::thread::hardware_concurrency()},
-          {"memory_bytes", static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page)}};
 }
 
 class Campaign {
@@ -149,6 +136,8 @@ class Campaign {
   void judge(const scenario::RunPlan& plan, report::RunResult& result) const {
     const scenario::Judgement judgement = scenario::judge(plan, result);
     result.expected = judgement.expected;
+    result.expects = {.verdict = plan.expectation.verdict,
+                      .findings = plan.expectation.findings.value_or(std::vector<std::string>())};
     if (!result.expected && result.message.empty()) result.message = judgement.reason;
     result.known = settings_.known.explain(plan, result);
   }
@@ -270,9 +259,10 @@ Result<Journal> open_journal(const CampaignSettings& settings, const std::vector
   return Journal::create(settings.directory,
                          {.campaign = settings.id,
                           .version = settings.version,
-                          .host = host_facts(),
+                          .host = settings.host,
                           .started = now_as("%Y-%m-%dT%H:%M:%SZ"),
-                          .planning = settings.planning},
+                          .planning = settings.planning,
+                          .notes = settings.notes},
                          plans);
 }
 

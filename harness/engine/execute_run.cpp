@@ -55,6 +55,7 @@ Async<report::RunResult> execute_run(scenario::RunPlan plan, RunPaths paths, Run
 
   report::RunResult result = run.result();
   for (report::Finding& broken : scenario::check_limits(plan.scenario->limits, result)) {
+    broken.at_ms = run.age_ms();
     result.findings.push_back(std::move(broken));
   }
   conclude(result, steps, oracles);

@@ -18,12 +18,13 @@ using nlohmann::json;
 constexpr const char* kName = "journal.sqlite";
 // SQLite keeps both numbers in a file's header, for its application.
 constexpr std::int64_t kApplication = 0x536e6170;  // "Snap"
-constexpr std::int64_t kFormat = 1;
+constexpr std::int64_t kFormat = 2;
 
 constexpr const char* kTables = R"(
   CREATE TABLE campaign (
     id TEXT NOT NULL, version TEXT NOT NULL, host TEXT NOT NULL, started TEXT NOT NULL,
     planning TEXT NOT NULL, seconds REAL NOT NULL);
+  CREATE TABLE note (key TEXT PRIMARY KEY, text TEXT NOT NULL);
   CREATE TABLE plan (
     place INTEGER PRIMARY KEY, run TEXT NOT NULL UNIQUE, scenario TEXT NOT NULL, file TEXT NOT NULL,
     file_digest TEXT NOT NULL, digest TEXT NOT NULL);
@@ -105,6 +106,16 @@ Result<json> parse(const std::string& text, const fs::path& file) {
   return value;
 }
 
+Result<std::map<std::string, std::string>> read_notes(const Database& database) {
+  std::map<std::string, std::string> notes;
+  SNAP_ASSIGN(Statement rows, database.prepare("SELECT key, text FROM note"));
+  while (true) {
+    SNAP_ASSIGN(const bool row, rows.next());
+    if (!row) return notes;
+    notes.emplace(rows.text(0), rows.text(1));
+  }
+}
+
 Result<JournalContent> read(const Database& database, const fs::path& file) {
   JournalContent content;
   SNAP_ASSIGN(Statement campaign,
@@ -115,6 +126,7 @@ Result<JournalContent> read(const Database& database, const fs::path& file) {
   SNAP_ASSIGN(content.head.host, parse(campaign.text(2), file));
   SNAP_ASSIGN(content.head.planning, parse(campaign.text(4), file));
   content.seconds = campaign.real(5);
+  SNAP_ASSIGN(content.head.notes, read_notes(database));
   SNAP_ASSIGN(const std::int64_t planned, database.number("SELECT count(*) FROM plan"));
   content.planned = static_cast<std::size_t>(planned);
 
@@ -141,6 +153,8 @@ Result<void> fill(const Database& database, const JournalHead& head, const std::
                .bind(4, head.started)
                .bind(5, head.planning.dump(-1, ' ', false, json::error_handler_t::replace))
                .run());
+  SNAP_ASSIGN(Statement note, database.prepare("INSERT INTO note VALUES (?, ?)"));
+  for (const auto& [key, text] : head.notes) SNAP_TRY(note.bind(1, key).bind(2, text).run());
   SNAP_ASSIGN(Statement insert, database.prepare("INSERT INTO plan VALUES (?, ?, ?, ?, ?, ?)"));
   std::int64_t place = 0;
   for (const scenario::RunPlan& plan : plans) {
@@ -218,6 +232,7 @@ report::CampaignResult JournalContent::results() const {
                                  .host = head.host,
                                  .started = head.started,
                                  .seconds = seconds,
+                                 .notes = head.notes,
                                  .runs = {}};
   for (const auto& [place, result] : finished) results.runs.push_back(result);
   return results;

@@ -35,6 +35,7 @@ struct JournalHead {
   nlohmann::json host;
   std::string started;      ///< RFC 3339, UTC.
   nlohmann::json planning;  ///< How its runs were chosen, for whoever plans them again; the journal only keeps it.
+  std::map<std::string, std::string> notes = {};  ///< What people said of it.
 };
 
 struct JournalContent {

@@ -50,7 +50,7 @@ class JournalTest : public testing::Test {
   fs::path file() const { return directory_ / "journal.sqlite"; }
 
   TemporaryDirectory directory_;
-  const JournalHead head_{"c-1", "1.2", {{"cpus", 2}}, "2026-01-31T23:59:59Z", {{"shard", "1/2"}}};
+  const JournalHead head_{"c-1", "1.2", {{"cpus", 2}}, "2026-01-31T23:59:59Z", {{"shard", "1/2"}}, {{"commit", "1a2b3c"}}};
 };
 
 TEST_F(JournalTest, KeepsTheCampaignAndItsResultsInFull) {
@@ -71,6 +71,7 @@ TEST_F(JournalTest, KeepsTheCampaignAndItsResultsInFull) {
   const report::CampaignResult results = content.results();
   EXPECT_EQ(results.tool.at("version"), "1.2");
   EXPECT_EQ(results.host.at("cpus"), 2);
+  EXPECT_EQ(results.notes.at("commit"), "1a2b3c");
   EXPECT_EQ(results.started, "2026-01-31T23:59:59Z");
 }
 

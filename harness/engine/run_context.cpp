@@ -389,6 +389,11 @@ Error RunContext::fail(std::string id, const Error& error, nlohmann::json eviden
   return error;
 }
 
+void RunContext::report(report::Finding finding) {
+  finding.at_ms = age_ms();
+  findings_.add(finding);
+}
+
 report::RunResult RunContext::result() const {
   report::RunResult result = result_;
   result.findings = findings_.findings();

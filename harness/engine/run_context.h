@@ -97,13 +97,15 @@ class RunContext final : private sandbox::PhaseObserver {
   Async<void> stop_all();
 
   /// Records a finding.
-  void report(report::Finding finding) { findings_.add(finding); }
+  void report(report::Finding finding);
   /// Records where the guest was frozen.
   void report(report::FreezeReport freeze) { result_.freezes.push_back(std::move(freeze)); }
   /// The guest failed an operation: records finding `id`, or the deeper cause where one is known (the page server
   /// ended, the VMM ended), and returns the error that ends the run.
   Error fail(std::string id, const Error& error, nlohmann::json evidence = nlohmann::json::object());
 
+  /// Since this run began.
+  double age_ms() const { return to_ms(SteadyClock::now() - started_); }
   /// What is known so far. `verdict`, `expected` and `message` are for the caller.
   report::RunResult result() const;
   const FindingLog& findings() const { return findings_; }

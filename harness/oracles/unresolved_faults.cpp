@@ -32,6 +32,9 @@ nlohmann::json last_events(const uffd::PageServer& server) {
 class UnresolvedFaults final : public Oracle {
  public:
   Async<void> check(engine::RunContext& run) override {
+    // What waits for one that has died is the finding handler-died.
+    const std::optional<sandbox::Failure>& failure = run.sandbox().failure();
+    if (failure && failure->kind == sandbox::Failure::Kind::kHandler) co_return Result<void>();
     sandbox::Incarnation* const incarnation = run.sandbox().incarnation();
     if (incarnation == nullptr || incarnation->handler() == nullptr || !incarnation->has_vm()) co_return Result<void>();
     if (uffd::PageServer* const server = incarnation->page_server()) {

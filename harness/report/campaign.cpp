@@ -47,7 +47,7 @@ ordered_json to_json(const CampaignResult& campaign) {
   const Summary summary = summarize(campaign.runs);
   ordered_json runs = ordered_json::array();
   for (const RunResult& run : campaign.runs) runs.push_back(to_json(run));
-  return {{"schema", kSchema},
+  ordered_json stored{{"schema", kSchema},
           {"tool", campaign.tool},
           {"campaign", campaign.campaign},
           {"host", campaign.host},
@@ -63,7 +63,21 @@ ordered_json to_json(const CampaignResult& campaign) {
             {"flaky", summary.flaky},
             {"known", summary.known}}},
           {"runs", std::move(runs)}};
+  if (!campaign.notes.empty()) stored["notes"] = campaign.notes;
+  return stored;
 }
+
+namespace {
+Result<std::map<std::string, std::string>> notes_from_json(const ordered_json& stored) {
+  if (!stored.is_object()) return Error(ErrorKind::kInvalid, "results: 'notes' is no object");
+  std::map<std::string, std::string> notes;
+  for (const auto& [key, text] : stored.items()) {
+    if (!text.is_string()) return Error(ErrorKind::kInvalid, fmt::format("results: note '{}' is no text", key));
+    notes[key] = text.get<std::string>();
+  }
+  return notes;
+}
+}  // namespace
 
 Result<CampaignResult> campaign_result_from_json(const ordered_json& stored) {
   CampaignResult campaign;
@@ -81,6 +95,9 @@ Result<CampaignResult> campaign_result_from_json(const ordered_json& stored) {
   read("seconds", campaign.seconds);
   const ordered_json* runs = read.find("runs");
   SNAP_TRY(read.status());
+  if (stored.contains("notes")) {
+    SNAP_ASSIGN(campaign.notes, notes_from_json(stored.at("notes")));
+  }
   if (!runs->is_array()) return Error(ErrorKind::kInvalid, "results: 'runs' is no list");
   for (const ordered_json& run : *runs) {
     SNAP_ASSIGN(RunResult result, run_result_from_json(run));

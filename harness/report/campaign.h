@@ -5,6 +5,7 @@
 //   write(directory / "results.json", to_json(campaign).dump(2));
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,9 +18,10 @@ namespace snaphammer::report {
 struct CampaignResult {
   nlohmann::json tool = nlohmann::json::object();  ///< {"name": ..., "version": ...}
   std::string campaign;                            ///< Its id.
-  nlohmann::json host = nlohmann::json::object();  ///< Kernel, CPUs, memory, accelerators.
+  nlohmann::json host = nlohmann::json::object();  ///< Kernel, CPUs, memory, QEMU.
   std::string started;                             ///< RFC 3339, UTC: "2026-01-31T23:59:59Z".
   double seconds = 0;
+  std::map<std::string, std::string> notes;  ///< What `run --note` said of it.
   std::vector<RunResult> runs;
 };
 

@@ -4,36 +4,13 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "harness/report/markdown_text.h"
 #include "harness/report/reporter.h"
 #include "harness/report/statistics.h"
 #include "harness/report/summary_table.h"
 
 namespace snaphammer::report {
 namespace {
-
-/// A table's cell: one line, without what Markdown or HTML would act on.
-std::string cell(std::string_view text) {
-  std::string result;
-  for (const char c : text) {
-    switch (c) {
-      case '|':
-        result += "\\|";
-        break;
-      case '<':
-        result += "&lt;";
-        break;
-      case '&':
-        result += "&amp;";
-        break;
-      case '\n':
-        result += ' ';
-        break;
-      default:
-        result += c;
-    }
-  }
-  return result.empty() ? "-" : result;
-}
 
 std::string findings_of(const RunResult& run) {
   std::map<std::string, std::uint64_t> counts;
@@ -50,8 +27,8 @@ std::string row(const RunResult& run) {
   std::string verdict(run.is_flaky() ? "flaky" : name_of(run.verdict));
   if (run.is_surprise()) verdict += " ✗";
   if (!run.known.empty()) verdict += " (known)";
-  return fmt::format("| {} | {} | {} | {} | {} | {} |\n", cell(run.scenario), cell(point_label(run.point)), run.seed,
-                     verdict, cell(findings_of(run)), restore);
+  return fmt::format("| {} | {} | {} | {} | {} | {} |\n", markdown_cell(run.scenario), markdown_cell(point_label(run.point)), run.seed,
+                     verdict, markdown_cell(findings_of(run)), restore);
 }
 
 }  // namespace
@@ -78,17 +55,17 @@ std::string render_markdown(const CampaignResult& campaign) {
   }
   for (const RunResult& run : campaign.runs) {
     if (!run.is_surprise()) continue;
-    text += fmt::format("\n**{}**: {}\n", cell(run.id), cell(run.message));
+    text += fmt::format("\n**{}**: {}\n", markdown_cell(run.id), markdown_cell(run.message));
     for (const Finding& finding : run.findings) {
-      text += fmt::format("- `{}` ({}): {}\n", finding.id, cell(finding.oracle), cell(finding.message));
+      text += fmt::format("- `{}` ({}): {}\n", finding.id, markdown_cell(finding.oracle), markdown_cell(finding.message));
     }
     text += fmt::format("\n```\n{}\n```\n", run.reproduce);
   }
   for (const RunResult& run : campaign.runs) {
-    if (!run.known.empty()) text += fmt::format("\n**{}** is a known failure: {}\n", cell(run.id), cell(run.known));
+    if (!run.known.empty()) text += fmt::format("\n**{}** is a known failure: {}\n", markdown_cell(run.id), markdown_cell(run.known));
     for (const Attempt& attempt : run.is_flaky() ? run.attempts : std::vector<Attempt>()) {
-      text += fmt::format("\n**{}** is flaky: {}; artifacts: {}\n", cell(run.id), cell(attempt.message),
-                          cell(attempt.artifacts));
+      text += fmt::format("\n**{}** is flaky: {}; artifacts: {}\n", markdown_cell(run.id), markdown_cell(attempt.message),
+                          markdown_cell(attempt.artifacts));
     }
   }
   return text;

@@ -11,6 +11,7 @@
 #include "harness/report/reporter.h"
 #include "harness/report/statistics.h"
 #include "harness/report/summary_table.h"
+#include "harness/report/testing/golden.h"
 
 namespace snaphammer::report {
 namespace {
@@ -197,6 +198,37 @@ TEST(Results, ACampaignComesBackFromItsJson) {
   EXPECT_EQ(to_json(*again).dump(), written.dump());
 }
 
+RunResult judged() {
+  RunResult run = failed();
+  run.expects = Expects{Verdict::kFail, {"stale-page"}};
+  run.findings[0].at_ms = 1200.5;
+  return run;
+}
+
+TEST(Results, WhatWasExpectedAndWhenItWasFoundComeBackFromJson) {
+  const auto again = run_result_from_json(ordered_json::parse(to_json(judged()).dump()));
+  ASSERT_TRUE(again) << again.error().describe();
+  EXPECT_EQ(again->expects->verdict, Verdict::kFail);
+  EXPECT_THAT(again->expects->findings, ElementsAre("stale-page"));
+  EXPECT_EQ(again->findings[0].at_ms, 1200.5);
+}
+
+TEST(Results, AnExpectationThatCannotBeReadIsNamed) {
+  ordered_json odd = to_json(judged());
+  odd["expects"]["findings"] = {1};
+  EXPECT_EQ(run_result_from_json(odd).error().message(),
+            "run 'expects' cannot be read: expects 'findings' is no list of texts");
+}
+
+TEST(Results, NotesComeBackFromJson) {
+  CampaignResult noted = campaign();
+  noted.notes = {{"commit", "1a2b3c"}};
+  ordered_json written = to_json(noted);
+  EXPECT_EQ(campaign_result_from_json(written)->notes, noted.notes);
+  written["notes"]["commit"] = 1;
+  EXPECT_EQ(campaign_result_from_json(written).error().message(), "results: note 'commit' is no text");
+}
+
 TEST(Results, AnotherSchemaIsRefused) {
   ordered_json written = to_json(campaign());
   written["schema"] = 2;
@@ -300,15 +332,6 @@ TEST(PointLabel, UsesTheLastNamesThatTellPathsApart) {
 
 // ---- reports, against approved output
 
-/// Compares with testdata/NAME. To approve new output: SNAPHAMMER_APPROVE=1.
-void expect_golden(const std::string& name, const std::string& text) {
-  const fs::path file = fs::path(TESTDATA) / name;
-  if (std::getenv("SNAPHAMMER_APPROVE") != nullptr) std::ofstream(file) << text;
-  std::stringstream approved;
-  approved << std::ifstream(file).rdbuf();
-  EXPECT_EQ(text, approved.str());
-}
-
 TEST(Golden, Junit) { expect_golden("campaign.junit.xml", render_junit(campaign())); }
 TEST(Golden, Tap) { expect_golden("campaign.tap", render_tap(campaign())); }
 TEST(Golden, Markdown) { expect_golden("campaign.md", render_markdown(campaign())); }
@@ -340,6 +363,10 @@ TEST(ResultsSchema, AcceptsResultsAndNothingElse) {
   };
   const ordered_json good = to_json(campaign());
   EXPECT_TRUE(is_valid(good));
+  CampaignResult with_all_there_is = campaign();
+  with_all_there_is.runs.push_back(judged());
+  with_all_there_is.notes = {{"commit", "1a2b3c"}};
+  EXPECT_TRUE(is_valid(to_json(with_all_there_is)));
   ordered_json bad = good;
   bad["runs"][0]["verdict"] = "passed";
   EXPECT_FALSE(is_valid(bad));
@@ -386,7 +413,7 @@ TEST_F(Reporters, WhatCannotBeWrittenIsAnError) {
 
 TEST(ReporterSpec, SaysWhatIsWrong) {
   EXPECT_EQ(make_reporters("junitt=x").error().describe(),
-            "--report: unknown format 'junitt'; the formats are github, json, junit, markdown, tap; write it as junit=out.xml");
+            "--report: unknown format 'junitt'; the formats are detection, detection-json, github, json, junit, markdown, tap; write it as junit=out.xml");
   EXPECT_EQ(make_reporters("tap=").error().describe(),
             "--report: no file for 'tap'; write it as tap=FILE; - is standard output");
   EXPECT_FALSE(make_reporters("tap=a,json"));

@@ -44,11 +44,13 @@ void read_phases(JsonReader& read, Phases& phases) {
 }
 
 ordered_json write(const Finding& finding) {
-  return {{"id", finding.id},
-          {"oracle", utf8(finding.oracle)},
-          {"message", utf8(finding.message)},
-          {"count", finding.count},
-          {"evidence", utf8(finding.evidence)}};
+  ordered_json map{{"id", finding.id},
+                   {"oracle", utf8(finding.oracle)},
+                   {"message", utf8(finding.message)},
+                   {"count", finding.count},
+                   {"evidence", utf8(finding.evidence)}};
+  if (finding.at_ms) map["at_ms"] = *finding.at_ms;
+  return map;
 }
 void read_finding(JsonReader& read, Finding& finding) {
   read("id", finding.id);
@@ -56,6 +58,7 @@ void read_finding(JsonReader& read, Finding& finding) {
   read("message", finding.message);
   read("count", finding.count);
   read("evidence", finding.evidence);
+  read("at_ms", finding.at_ms);
 }
 
 ordered_json write(const FaultReport& fault) {
@@ -132,6 +135,24 @@ void read_verdict(JsonReader& read, Verdict& verdict) {
   verdict = found->first;
 }
 
+ordered_json write(const Expects& expects) {
+  return {{"verdict", name_of(expects.verdict)}, {"findings", expects.findings}};
+}
+Expects read_expects(JsonReader& read, const ordered_json& stored) {
+  Expects expects;
+  JsonReader inner(stored, "expects");
+  read_verdict(inner, expects.verdict);
+  const ordered_json* findings = inner.find("findings");
+  const auto is_text = [](const ordered_json& value) { return value.is_string(); };
+  if (findings != nullptr && findings->is_array() && std::ranges::all_of(*findings, is_text)) {
+    expects.findings = findings->get<std::vector<std::string>>();
+  } else {
+    inner.fail("'findings' is no list of texts");
+  }
+  if (!inner.status()) read.fail("'expects' cannot be read: " + inner.status().error().message());
+  return expects;
+}
+
 ordered_json write(const Attempt& attempt) {
   return {{"verdict", name_of(attempt.verdict)}, {"message", utf8(attempt.message)}, {"artifacts", attempt.artifacts}};
 }
@@ -185,6 +206,7 @@ ordered_json to_json(const RunResult& run) {
                       {"seconds", run.seconds},
                       {"artifacts", run.artifacts},
                       {"reproduce", run.reproduce}};
+  if (run.expects) stored["expects"] = write(*run.expects);
   if (!run.known.empty()) stored["known"] = utf8(run.known);
   if (!run.attempts.empty()) stored["attempts"] = write_all(run.attempts);
   return stored;
@@ -211,6 +233,7 @@ Result<RunResult> run_result_from_json(const ordered_json& stored) {
   read("seconds", run.seconds);
   read("artifacts", run.artifacts);
   read("reproduce", run.reproduce);
+  if (stored.is_object() && stored.contains("expects")) run.expects = read_expects(read, stored.at("expects"));
   if (stored.is_object() && stored.contains("known")) read("known", run.known);
   if (stored.is_object() && stored.contains("attempts")) read.list("attempts", run.attempts, read_attempt);
   SNAP_TRY(read.status());

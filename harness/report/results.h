@@ -30,6 +30,7 @@ struct Finding {
   std::string message;
   std::uint64_t count = 1;  ///< How many of one kind were folded into this one.
   nlohmann::json evidence;
+  std::optional<double> at_ms = {};  ///< From the run's start, the first of them; nothing in results of older builds.
 };
 
 struct FaultReport {
@@ -67,6 +68,12 @@ struct FreezeReport {
   nlohmann::json vcpus;  ///< Of each: {"place", "registers": {"rip": "0x..." ...}, "stack": ["symbol+0x3" ...]}.
 };
 
+/// What a scenario expects of a run.
+struct Expects {
+  Verdict verdict = Verdict::kPass;
+  std::vector<std::string> findings;  ///< Exactly these kinds; a fail without any may have whatever it has.
+};
+
 /// An execution of a run that was not as expected, and was tried again.
 struct Attempt {
   Verdict verdict = Verdict::kError;
@@ -81,6 +88,7 @@ struct RunResult {
   std::uint64_t seed = 0;
   Verdict verdict = Verdict::kError;
   bool expected = false;
+  std::optional<Expects> expects;  ///< Nothing in results of older builds.
   std::string message;  ///< Why, in one line, unless it passed.
   std::vector<Finding> findings;
   std::vector<FaultReport> faults;

@@ -58,6 +58,13 @@ json freeze_schema() {
 
 const json kVerdict = {{"enum", {"pass", "fail", "inconclusive", "error", "skipped"}}};
 
+json finding_schema() {
+  json schema =
+      exactly({{"id", kText}, {"oracle", kText}, {"message", kText}, {"count", kCount}, {"evidence", json::object()}});
+  schema["properties"]["at_ms"] = kNumber;
+  return schema;
+}
+
 json run_schema() {
   json schema = exactly(
       {{"id", kText},
@@ -67,9 +74,7 @@ json run_schema() {
        {"verdict", kVerdict},
        {"expected", {{"type", "boolean"}}},
        {"message", kText},
-       {"findings",
-        list_of(exactly(
-            {{"id", kText}, {"oracle", kText}, {"message", kText}, {"count", kCount}, {"evidence", json::object()}}))},
+       {"findings", list_of(finding_schema())},
        {"faults",
         list_of(exactly({{"name", kText}, {"acted", kCount}, {"first_at_ms", {{"type", {"number", "null"}}}}}))},
        {"restores",
@@ -87,6 +92,7 @@ json run_schema() {
        {"seconds", kNumber},
        {"artifacts", kText},
        {"reproduce", kText}});
+  schema["properties"]["expects"] = exactly({{"verdict", kVerdict}, {"findings", list_of(kText)}});
   schema["properties"]["known"] = kText;
   schema["properties"]["attempts"] =
       list_of(exactly({{"verdict", kVerdict}, {"message", kText}, {"artifacts", kText}}));
@@ -111,6 +117,7 @@ json results_schema() {
                                               {"flaky", kCount},
                                               {"known", kCount}})},
                          {"runs", list_of(run_schema())}});
+  schema["properties"]["notes"] = {{"type", "object"}, {"additionalProperties", kText}};
   schema["$schema"] = "https://json-schema.org/draft/2020-12/schema";
   schema["title"] = "Snaphammer results";
   return schema;
