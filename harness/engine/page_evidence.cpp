@@ -41,7 +41,9 @@ void add_page_history(nlohmann::json& evidence, sandbox::Incarnation& guest, con
   const std::vector<uffd::TraceEvent> history = uffd::history_of(guest.page_server()->trace(), *offset);
   nlohmann::json events = nlohmann::json::array();
   for (std::size_t i = history.size() - std::min(history.size(), kShownEvents); i < history.size(); ++i) {
-    events.push_back({{"at_ms", to_ms(history[i].at - start)}, {"event", uffd::name_of(history[i].kind)}});
+    nlohmann::json event = {{"at_ms", to_ms(history[i].at - start)}, {"event", uffd::name_of(history[i].kind)}};
+    if (history[i].duration > Duration(0)) event["took_ms"] = to_ms(history[i].duration);
+    events.push_back(std::move(event));
   }
   evidence["host"] = {{"memory_offset", fmt::format("{:#x}", *offset)},
                       {"served_from", snapshot},

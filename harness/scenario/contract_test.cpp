@@ -185,7 +185,7 @@ steps:
             json::parse(R"({"symbol": "__alloc_pages", "in": "kernel", "hit": 1000, "then_steps": 99})"));
 }
 
-TEST(Contract, AnUnimplementedFaultIsNotAnUnknownOne) {
+TEST(Contract, AnUnknownFaultIsToldTheNearestOne) {
   const std::string head = "version: 1\nname: x\nsteps:\n  - boot: {}\n";
   EXPECT_THAT(errors_of(head + "  - inject: {fault: proxy.flod}\n", kFormatOnly),
               ::testing::StartsWith("5:21: unknown fault 'proxy.flod'; did you mean 'proxy.flood'? known: abort, "));
@@ -202,7 +202,9 @@ TEST(Contract, EveryExampleOfARegistrationIsRead) {
                                    {"heal: slow", "heal: f0"},
                                    {"from: s1, prefetch", "from: s0, prefetch"},
                                    {"from: s1, count", "from: s0, count"},
-                                   {"verify_snapshot: s1", "verify_snapshot: s0"}}) {
+                                   {"verify_snapshot: s1", "verify_snapshot: s0"},
+                                   {"workload: zp, pages", "workload: w0, pages"},
+                                   {"workload: zp, bit", "workload: w0, bit"}}) {
       if (const auto at = example.find(from); at != std::string::npos) example.replace(at, from.size(), to);
     }
     EXPECT_EQ(errors_of(head + "  - " + example, kFormatOnly), "") << name;
