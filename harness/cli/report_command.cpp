@@ -3,6 +3,7 @@
 #include "harness/cli/command.h"
 #include "harness/engine/atomic_file.h"
 #include "harness/engine/journal.h"
+#include "harness/report/attribution.h"
 #include "harness/report/reporter.h"
 #include "harness/report/summary_table.h"
 
@@ -23,7 +24,7 @@ class ReportCommand : public Command {
     app.add_option("--report", reports_,
                    "FORMAT=FILE,... with FORMAT of " + formats +
                        "; - is standard output. "
-                       "Without it: the summary table");
+                       "Without it: the summary table, and what findings depend on");
     app.footer(
         "\nExamples:\n"
         "  snaphammer report snaphammer-out/20260131-235959-4f1c\n"
@@ -34,6 +35,8 @@ class ReportCommand : public Command {
     SNAP_ASSIGN(const report::CampaignResult campaign, stored_campaign());
     if (reports_.empty()) {
       session.out << report::summary_table(campaign.runs, session.terminal_width);
+      const std::string attributed = report::attribution_table(campaign.runs);
+      if (!attributed.empty()) session.out << "\n" << attributed;
       return kAllAsExpected;
     }
     SNAP_ASSIGN(const auto reporters, report::make_reporters(reports_));

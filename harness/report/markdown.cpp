@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "harness/report/attribution.h"
 #include "harness/report/markdown_text.h"
 #include "harness/report/reporter.h"
 #include "harness/report/statistics.h"
@@ -68,6 +69,8 @@ std::string render_markdown(const CampaignResult& campaign) {
                           markdown_cell(attempt.artifacts));
     }
   }
+  const std::string attributed = attribution_markdown(campaign.runs);
+  if (!attributed.empty()) text += "\n" + attributed;
   return text;
 }
 

@@ -120,6 +120,16 @@ TEST(Statistics, MeanAndMaximum) {
   EXPECT_EQ(maximum(std::vector<double>{-3, -1}), -1);
 }
 
+TEST(Statistics, WilsonsIntervalIsWideForFewTrials) {
+  EXPECT_NEAR(wilson(0, 12).high, 0.2425, 0.0001);
+  EXPECT_EQ(wilson(0, 12).low, 0);
+  EXPECT_NEAR(wilson(11, 12).low, 0.6461, 0.0001);
+  EXPECT_NEAR(wilson(11, 12).high, 0.9851, 0.0001);
+  EXPECT_NEAR(wilson(50, 100).low, 0.4038, 0.0001);
+  EXPECT_EQ(wilson(1, 1).high, 1);
+  EXPECT_EQ(wilson(0, 0).high - wilson(0, 0).low, 1);
+}
+
 TEST(Statistics, OfNothingAreZero) {
   EXPECT_EQ(percentile({}, 50), 0);
   EXPECT_EQ(mean({}), 0);
@@ -413,7 +423,7 @@ TEST_F(Reporters, WhatCannotBeWrittenIsAnError) {
 
 TEST(ReporterSpec, SaysWhatIsWrong) {
   EXPECT_EQ(make_reporters("junitt=x").error().describe(),
-            "--report: unknown format 'junitt'; the formats are detection, detection-json, github, json, junit, markdown, tap; write it as junit=out.xml");
+            "--report: unknown format 'junitt'; the formats are attribution, detection, detection-json, github, json, junit, markdown, tap; write it as junit=out.xml");
   EXPECT_EQ(make_reporters("tap=").error().describe(),
             "--report: no file for 'tap'; write it as tap=FILE; - is standard output");
   EXPECT_FALSE(make_reporters("tap=a,json"));
