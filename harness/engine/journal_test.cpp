@@ -186,7 +186,7 @@ TEST_F(JournalTest, ADatabaseOfSomethingElseIsForeign) {
 TEST_F(JournalTest, AJournalOfAnotherFormatIsRefused) {
   begin(plans_of("one"));
   ASSERT_TRUE(Database::open(file(), Database::Access::kWrite)->execute("PRAGMA user_version = 7"));
-  EXPECT_THAT(read_journal(directory_.path()).error().message(), HasSubstr("of format 7; this build knows 1"));
+  EXPECT_THAT(read_journal(directory_.path()).error().message(), HasSubstr("of format 7; this build knows 2"));
 }
 
 TEST_F(JournalTest, ADamagedPageIsFound) {
