@@ -1,4 +1,6 @@
-// JUnit XML as CI systems read it: one suite per scenario, one case per run, seed and reproduce command as properties.
+// JUnit XML as CI systems read it. Each run is a suite of its own with one case: the schemas that they check against
+// (Jenkins' xUnit plugin, Surefire, Ant) let suites have properties, which are the seed and the command that reproduces
+// it, but not cases. The case's class is the scenario.
 #include <cctype>
 #include <string>
 
@@ -39,7 +41,7 @@ std::string escaped(std::string_view text) {
 }
 
 std::string property(std::string_view name, std::string_view value) {
-  return fmt::format("        <property name=\"{}\" value=\"{}\"/>\n", name, escaped(value));
+  return fmt::format("      <property name=\"{}\" value=\"{}\"/>\n", name, escaped(value));
 }
 
 /// Why a run was not as expected: an element of JUnit's, or nothing.
@@ -58,10 +60,8 @@ std::string outcome(const RunResult& run) {
                      escaped(reason), escaped(details + "reproduce: " + run.reproduce));
 }
 
-std::string test_case(const RunResult& run) {
-  std::string text = fmt::format("    <testcase classname=\"{}\" name=\"{}\" time=\"{:.3f}\">\n", escaped(run.scenario),
-                                 escaped(run.id), run.seconds);
-  text += "      <properties>\n";
+std::string properties(const RunResult& run) {
+  std::string text = "    <properties>\n";
   text += property("seed", std::to_string(run.seed));
   text += property("verdict", name_of(run.verdict));
   for (const auto& [path, value] : run.point) {
@@ -69,54 +69,36 @@ std::string test_case(const RunResult& run) {
   }
   text += property("reproduce", run.reproduce);
   if (run.is_flaky()) text += property("flaky", run.attempts.front().message);
-  text += "      </properties>\n";
-  return text + outcome(run) + "    </testcase>\n";
+  return text + "    </properties>\n";
 }
 
-/// The counts that JUnit keeps for a suite and for the whole.
-struct Counts {
-  std::size_t tests = 0, failures = 0, errors = 0, skipped = 0;
-  double seconds = 0;
-};
-Counts count(const std::vector<RunResult>& runs, std::string_view scenario) {
-  std::vector<RunResult> own;
-  Counts counts;
-  for (const RunResult& run : runs) {
-    if (!scenario.empty() && run.scenario != scenario) continue;
-    counts.seconds += run.seconds;
-    own.push_back(run);
-  }
-  const Summary summary = summarize(own);
-  counts.tests = summary.total;
-  counts.failures = summary.unexpected;
-  counts.errors = summary.inconclusive + summary.error;
-  counts.skipped = summary.skipped + summary.known;
-  return counts;
+std::string test_case(const RunResult& run) {
+  return fmt::format("    <testcase classname=\"{}\" name=\"{}\" time=\"{:.3f}\">\n{}    </testcase>\n",
+                     escaped(run.scenario), escaped(run.id), run.seconds, outcome(run));
 }
-std::string attributes(const Counts& counts) {
-  return fmt::format("tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{:.3f}\"", counts.tests,
-                     counts.failures, counts.errors, counts.skipped, counts.seconds);
+
+/// What JUnit counts in a suite and in the whole.
+std::string counts(const std::vector<RunResult>& runs) {
+  const Summary summary = summarize(runs);
+  double seconds = 0;
+  for (const RunResult& run : runs) seconds += run.seconds;
+  return fmt::format("tests=\"{}\" failures=\"{}\" errors=\"{}\" time=\"{:.3f}\"", summary.total, summary.unexpected,
+                     summary.inconclusive + summary.error, seconds);
+}
+
+std::string suite(const RunResult& run, const std::string& started) {
+  const Summary summary = summarize({run});
+  return fmt::format("  <testsuite name=\"{}\" timestamp=\"{}\" {} skipped=\"{}\">\n", escaped(run.id),
+                     escaped(started), counts({run}), summary.skipped + summary.known) +
+         properties(run) + test_case(run) + "  </testsuite>\n";
 }
 
 }  // namespace
 
 std::string render_junit(const CampaignResult& campaign) {
-  std::vector<std::string> scenarios;
-  for (const RunResult& run : campaign.runs) {
-    if (std::find(scenarios.begin(), scenarios.end(), run.scenario) == scenarios.end())
-      scenarios.push_back(run.scenario);
-  }
   std::string text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
-  text += fmt::format("<testsuites name=\"snaphammer\" {}>\n", attributes(count(campaign.runs, {})));
-  for (const std::string& scenario : scenarios) {
-    const Counts counts = count(campaign.runs, scenario);
-    text += fmt::format("  <testsuite name=\"{}\" timestamp=\"{}\" {}>\n", escaped(scenario), escaped(campaign.started),
-                        attributes(counts));
-    for (const RunResult& run : campaign.runs) {
-      if (run.scenario == scenario) text += test_case(run);
-    }
-    text += "  </testsuite>\n";
-  }
+  text += fmt::format("<testsuites name=\"snaphammer\" {}>\n", counts(campaign.runs));
+  for (const RunResult& run : campaign.runs) text += suite(run, campaign.started);
   return text + "</testsuites>\n";
 }
 

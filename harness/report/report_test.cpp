@@ -358,6 +358,19 @@ TEST(Junit, IsWellFormedWhateverAGuestSays) {
   fs::remove(file);
 }
 
+TEST(Junit, IsWhatStrictReadersTake) {
+  if (std::system("xmllint --version 2>/dev/null") != 0) GTEST_SKIP() << "no xmllint";
+  CampaignResult all = campaign();
+  for (const RunResult& run : {known_failure(), flaky(), judged()}) all.runs.push_back(run);
+  const fs::path file = fs::temp_directory_path() / ("junit-" + std::to_string(::getpid()) + ".xml");
+  const std::string check = "xmllint --noout --schema " TESTDATA "/junit.xsd " + file.string();
+  std::ofstream(file) << render_junit(all);
+  EXPECT_EQ(std::system(check.c_str()), 0);
+  std::ofstream(file) << render_junit({});
+  EXPECT_EQ(std::system(check.c_str()), 0);
+  fs::remove(file);
+}
+
 TEST(ResultsSchema, AcceptsResultsAndNothingElse) {
   if (std::system("/usr/bin/python3 -c 'import jsonschema' 2>/dev/null") != 0) GTEST_SKIP() << "no python3-jsonschema";
   const fs::path directory = fs::temp_directory_path() / ("results-schema-" + std::to_string(::getpid()));
