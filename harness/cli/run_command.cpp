@@ -29,7 +29,8 @@ class RunCommand : public Command {
         ->excludes(resume);
     app.add_option("--shard", planning_.shard,
                    "I/N: only every Nth run, from the Ith; auto or auto/N: as the job scheduler says "
-                   "(Buildkite, GitLab, Slurm arrays; with /N Kubernetes indexed jobs)")
+                   "(Buildkite, GitLab, Slurm arrays; a GitHub matrix that sets STRATEGY_JOB_INDEX and "
+                   "STRATEGY_JOB_TOTAL; with /N Kubernetes indexed jobs)")
         ->excludes(resume);
     app.add_option("--seed", planning_.seed, "First seed of every scenario, instead of the scenario's own")
         ->excludes(resume);

@@ -18,11 +18,14 @@ struct Scheduler {
   const char* step;  // The variable with the distance between indices, or null: one.
 };
 
+// GitHub has the two numbers only in the context `strategy`; a workflow puts them into the environment.
 // https://buildkite.com/docs/pipelines/environment-variables, https://docs.gitlab.com/ci/variables/predefined_variables,
+// https://docs.github.com/actions/reference/workflows-and-actions/contexts,
 // https://slurm.schedmd.com/job_array.html, https://kubernetes.io/docs/concepts/workloads/controllers/job
 constexpr Scheduler kSchedulers[] = {
     {"Buildkite", "BUILDKITE_PARALLEL_JOB", "BUILDKITE_PARALLEL_JOB_COUNT", nullptr, 0, nullptr},
     {"GitLab", "CI_NODE_INDEX", "CI_NODE_TOTAL", nullptr, 1, nullptr},
+    {"GitHub", "STRATEGY_JOB_INDEX", "STRATEGY_JOB_TOTAL", nullptr, 0, nullptr},
     {"Slurm", "SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_COUNT", "SLURM_ARRAY_TASK_MIN", 0, "SLURM_ARRAY_TASK_STEP"},
     {"Kubernetes", "JOB_COMPLETION_INDEX", nullptr, nullptr, 0, nullptr},
 };

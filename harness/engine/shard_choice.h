@@ -2,9 +2,10 @@
 //
 //   SNAP_ASSIGN(const Shard shard, choose_shard("auto", environment));
 //
-// Known to `auto` are Buildkite (BUILDKITE_PARALLEL_JOB), GitLab (CI_NODE_INDEX), Slurm arrays (SLURM_ARRAY_TASK_ID) and
-// Kubernetes indexed jobs (JOB_COMPLETION_INDEX). Kubernetes does not tell a job how many there are: "auto/5" does. Without
-// `auto` nothing is read: an array of jobs may be one for another reason.
+// Known to `auto` are Buildkite (BUILDKITE_PARALLEL_JOB), GitLab (CI_NODE_INDEX), a GitHub matrix whose workflow
+// says `env: {STRATEGY_JOB_INDEX: ${{ strategy.job-index }}, STRATEGY_JOB_TOTAL: ${{ strategy.job-total }}}`, Slurm arrays
+// (SLURM_ARRAY_TASK_ID) and Kubernetes indexed jobs (JOB_COMPLETION_INDEX). Kubernetes does not tell a job how many there
+// are: "auto/5" does. Without `auto` nothing is read: an array of jobs may be one for another reason.
 #pragma once
 
 #include <string_view>

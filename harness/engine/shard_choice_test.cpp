@@ -23,6 +23,7 @@ TEST(ShardChoice, WhatIsWrittenCountsWhateverTheEnvironment) {
 TEST(ShardChoice, SchedulersCountFromDifferentNumbers) {
   EXPECT_EQ(chosen("auto", {{"BUILDKITE_PARALLEL_JOB", "0"}, {"BUILDKITE_PARALLEL_JOB_COUNT", "4"}}), "1/4");
   EXPECT_EQ(chosen("auto", {{"CI_NODE_INDEX", "4"}, {"CI_NODE_TOTAL", "4"}}), "4/4");
+  EXPECT_EQ(chosen("auto", {{"STRATEGY_JOB_INDEX", "1"}, {"STRATEGY_JOB_TOTAL", "3"}}), "2/3");
   EXPECT_EQ(chosen("auto/3", {{"JOB_COMPLETION_INDEX", "2"}}), "3/3");
 }
 
