@@ -58,6 +58,38 @@ TEST(Smaller, AFaultGoesWithWhatHealsIt) {
       "steps:\n  - boot\n  - loop: {times: 2, steps: [quiesce]}\n");
 }
 
+TEST(Smaller, AStepGoesWithAllThatNameWhatItMade) {
+  const std::string text =
+      "steps:\n  - start: {workload: ticker, as: t}\n  - snapshot: {id: s1}\n  - loop: {times: 2, steps: [{restore: "
+      "{from: s1}}, {check: t}]}\n"
+      "  - clone: {from: s1, count: 2}\n  - stop: t\n  - check: all\n";
+  EXPECT_EQ(variant(text, "without steps.1 (snapshot)"),
+            "steps:\n  - start: {workload: ticker, as: t}\n  - loop: {times: 2, steps: [{check: t}]}\n  - stop: t\n  - "
+            "check: all\n");
+  EXPECT_EQ(variant(text, "without steps.0 (start)"),
+            "steps:\n  - snapshot: {id: s1}\n  - loop: {times: 2, steps: [{restore: {from: s1}}]}\n"
+            "  - clone: {from: s1, count: 2}\n  - check: all\n");
+}
+
+TEST(Smaller, AStepThatMakesWhatAnotherIsCalledStays) {
+  EXPECT_EQ(variant("steps:\n  - snapshot: {id: a}\n  - start: {workload: ticker, as: a}\n  - restore: {from: a}\n",
+                    "without steps.0 (snapshot)"),
+            "steps:\n  - start: {workload: ticker, as: a}\n");
+}
+
+TEST(Smaller, WhatAStepInsideOfOneMadeIsMissedOutside) {
+  EXPECT_EQ(
+      variant(
+          "steps:\n  - loop: {times: 2, steps: [{snapshot: {id: s1}}, quiesce]}\n  - restore: {from: s1}\n  - boot\n",
+          "without steps.0 (loop)"),
+      "steps: [boot]\n");
+  EXPECT_EQ(
+      variant(
+          "steps:\n  - loop: {times: 2, steps: [{snapshot: {id: s1}}, quiesce]}\n  - restore: {from: s1}\n  - boot\n",
+          "without steps.0.loop.steps.0 (snapshot)"),
+      "steps:\n  - loop: {times: 2, steps: [quiesce]}\n  - boot\n");
+}
+
 TEST(Smaller, LargeCutsComeFirst) {
   std::vector<std::string> names;
   for (const Variant& one :
