@@ -28,11 +28,13 @@ class Audience : public engine::CampaignListener {
 
   void run_began(unsigned slot, const scenario::RunPlan& plan) override { display_.run_began(slot, plan); }
   void run_phase(unsigned slot, std::string_view phase) override { display_.run_phase(slot, phase); }
+  void run_found(unsigned slot, std::string_view finding) override { display_.run_found(slot, finding); }
   void run_ended(unsigned slot, const report::RunResult& result) override {
     display_.run_ended(slot, result);
     for (const auto& reporter : reporters_) reporter->run_ended(result);
   }
   void stopping(bool at_once) override { display_.stopping(at_once); }
+  void second_passed() override { display_.second_passed(); }
 
  private:
   engine::CampaignListener& display_;
@@ -96,6 +98,13 @@ Result<std::map<std::string, std::string>> notes_from(const std::vector<std::str
     notes[note.substr(0, equals)] = note.substr(equals + 1);
   }
   return notes;
+}
+
+Duration time_to_do(const std::vector<scenario::RunPlan>& plans, const Place& place) {
+  Duration all{};
+  for (std::size_t i = 0; i < plans.size(); ++i)
+    all += place.finished.contains(i) ? Duration() : expected_time(plans[i]);
+  return all;
 }
 
 Result<engine::CampaignSettings> prepare_at(const Place& place, Session& session, const CampaignOptions& options,
@@ -173,9 +182,10 @@ Result<engine::CampaignEnd> conduct(Session& session, const CampaignOptions& opt
       make_display({.out = out,
                     .kind = options.quiet ? DisplayKind::kQuiet : (live ? DisplayKind::kLive : DisplayKind::kLines),
                     .color = live && session.wants_color(),
-                    .width = session.terminal_width,
                     .total = plans.size(),
-                    .done = place.finished.size()});
+                    .done = place.finished.size(),
+                    .parallel = settings.parallel,
+                    .expected = time_to_do(plans, place)});
   if (!options.quiet) {
     const std::string done =
         place.finished.empty() ? "" : fmt::format(" ({} of them done before)", place.finished.size());

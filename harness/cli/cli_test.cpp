@@ -385,8 +385,8 @@ TEST_F(CliTest, AStoredCampaignIsReportedAgain) {
 TEST_F(CliTest, LintChecksAndPlansAndStartsNothing) {
   const std::string file = scenario("a", {"abort"}, "seed: 1\nrepeat: 2\n");
   EXPECT_EQ(snaphammer({"lint", file, "--plan"}), 0) << err();
-  EXPECT_THAT(out(), ContainsRegex("^a.*\na.*\n$"));
-  EXPECT_EQ(err(), "valid: 1 scenario, 2 runs\n");
+  EXPECT_THAT(out(), ContainsRegex("^a[^ ]*  0 s\na[^ ]*  0 s\n$"));
+  EXPECT_EQ(err(), "valid: 1 scenario, 2 runs, about 0 s one after the other\n");
   EXPECT_EQ(snaphammer({"lint", write("bad.yaml", "nonsense")}), 2);
   expect_nothing_left();
 }

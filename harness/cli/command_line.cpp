@@ -5,9 +5,9 @@
 #include <map>
 #include <optional>
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "harness/cli/terminal.h"
 #include "harness/scenario/diagnostic.h"
 
 namespace snaphammer::cli {
@@ -31,12 +31,6 @@ constexpr const char* kFooter =
     "  4    the harness itself failed\n"
     "  130  interrupted";
 
-std::size_t width_of_terminal() {
-  winsize size{};
-  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-  return 100;
-}
-
 Session make_session(const Parts& parts, const CLI::App& app, const std::vector<CommandPtr>& commands) {
   return {.parts = parts,
           .app = app,
@@ -45,7 +39,7 @@ Session make_session(const Parts& parts, const CLI::App& app, const std::vector<
           .out = std::cout,
           .err = std::cerr,
           .out_is_terminal = ::isatty(STDOUT_FILENO) == 1,
-          .terminal_width = width_of_terminal()};
+          .terminal_width = terminal_size().columns};
 }
 
 int usage_error(const std::string& message, const std::string& advice) {

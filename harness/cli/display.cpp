@@ -1,10 +1,13 @@
 #include "harness/cli/display.h"
 
+#include <algorithm>
 #include <map>
 #include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
+#include "harness/cli/progress.h"
 #include "harness/cli/style.h"
 
 namespace snaphammer::cli {
@@ -31,6 +34,7 @@ class Lines : public engine::CampaignListener {
 
   void run_began(unsigned, const scenario::RunPlan&) override {}
   void run_phase(unsigned, std::string_view) override {}
+  void run_found(unsigned, std::string_view) override {}
   void run_ended(unsigned, const report::RunResult& result) override {
     ++ended_;
     if (options_.kind == DisplayKind::kQuiet && (result.expected || !result.known.empty())) return;
@@ -40,6 +44,7 @@ class Lines : public engine::CampaignListener {
     options_.out << (at_once ? "killing the workers\n" : "stopping the workers; once more to kill them\n")
                  << std::flush;
   }
+  void second_passed() override {}
 
  protected:
   // "[ 3/20] fail  as expected  stale-pages.on_remove=ignore.s1  2.1 s  stale-page x28461"
@@ -69,47 +74,55 @@ class Lines : public engine::CampaignListener {
 
 class Live : public Lines {
  public:
-  using Lines::Lines;
+  explicit Live(const DisplayOptions& options)
+      : Lines(options), progress_({options.total, options.done, options.parallel, options.expected}, now()) {}
 
   void run_began(unsigned slot, const scenario::RunPlan& plan) override {
-    workers_[slot] = {plan.id, "starting"};
+    progress_.began(slot, plan, now());
     redraw("");
   }
   void run_phase(unsigned slot, std::string_view phase) override {
-    workers_[slot].phase = phase;
+    progress_.phase(slot, phase);
+    redraw("");
+  }
+  void run_found(unsigned slot, std::string_view finding) override {
+    progress_.found(slot, finding);
     redraw("");
   }
   void run_ended(unsigned slot, const report::RunResult& result) override {
     ++ended_;
-    workers_.erase(slot);
+    progress_.ended(slot, result);
     redraw(line_of(result));
   }
   void stopping(bool at_once) override {
     redraw(at_once ? "killing the workers\n" : "stopping the workers; Ctrl-C once more to kill them\n");
   }
+  void second_passed() override { redraw(""); }
 
  private:
-  struct Worker {
-    std::string run;
-    std::string phase;
-  };
+  static TimePoint now() { return SteadyClock::now(); }
 
-  // Replaces the workers' lines by `text` and the workers' lines as they are now.
+  // Replaces the lines that were drawn last by `text` and the lines as they are now.
   void redraw(const std::string& text) {
+    const TerminalSize size = options_.terminal();
     std::string screen;
-    if (drawn_ > 0) screen += fmt::format("\x1b[{}A\x1b[J", drawn_);
+    // A terminal that has become narrower since has broken what was drawn into more rows. Where the cursor is, there is
+    // also what somebody has typed (^C).
+    std::size_t rows = 0;
+    for (const std::size_t length : drawn_)
+      rows += std::max<std::size_t>(1, (length + size.columns - 1) / size.columns);
+    if (rows > 0) screen += fmt::format("\r\x1b[{}A\x1b[J", rows);
     screen += text;
-    for (const auto& [slot, worker] : workers_) {
-      std::string line = worker.run + ": " + worker.phase;
-      if (line.size() > options_.width) line.resize(options_.width);
+    drawn_.clear();
+    for (const std::string& line : progress_.lines(size, now())) {
       screen += painter_.paint(Style::kFaint, line) + "\n";
+      drawn_.push_back(line.size());
     }
-    drawn_ = workers_.size();
     options_.out << screen << std::flush;
   }
 
-  std::map<unsigned, Worker> workers_;
-  std::size_t drawn_ = 0;
+  Progress progress_;
+  std::vector<std::size_t> drawn_;  // The lengths of the lines.
 };
 
 }  // namespace

@@ -4,26 +4,31 @@
 //   run_campaign(plans, settings, *display);
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <ostream>
 
+#include "harness/cli/terminal.h"
 #include "harness/engine/campaign.h"
+#include "lib/base/async.h"
 
 namespace snaphammer::cli {
 
 enum class DisplayKind {
   kQuiet,  ///< Only runs that were not as expected.
   kLines,  ///< One line when a run ends: for logs.
-  kLive,   ///< The same, and below it one line per worker with what it is at: for terminals.
+  kLive,   ///< The same, and below it how far it is, as progress.h has it: for terminals.
 };
 
 struct DisplayOptions {
   std::ostream& out;
   DisplayKind kind = DisplayKind::kLines;
   bool color = false;
-  std::size_t width = 100;  ///< Live lines are cut to it.
-  std::size_t total = 0;    ///< Runs of the campaign.
-  std::size_t done = 0;     ///< Of them, before a resume.
+  std::function<TerminalSize()> terminal = terminal_size;  ///< Asked whenever live lines are drawn.
+  std::size_t total = 0;                                   ///< These four as in ProgressOptions.
+  std::size_t done = 0;
+  unsigned parallel = 1;
+  Duration expected{};
 };
 
 /// All calls on one thread; `out` outlives it.

@@ -1,6 +1,9 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "harness/cli/command.h"
+#include "harness/cli/progress.h"
 #include "harness/cli/scenario_input.h"
 
 namespace snaphammer::cli {
@@ -13,7 +16,7 @@ class LintCommand : public Command {
   void declare(CLI::App& app) override {
     app.description("Check scenario files and start nothing");
     app.add_option("PATH", paths_, "Scenario files, or directories to search for *.yaml")->required();
-    app.add_flag("--plan", plan_, "Print the runs that a campaign would make of them");
+    app.add_flag("--plan", plan_, "Print the runs that a campaign would make of them, and about how long each takes");
     app.footer(
         "\nExamples:\n"
         "  snaphammer lint scenarios\n"
@@ -25,11 +28,17 @@ class LintCommand : public Command {
     if (!scenarios) return kInvalidInput;
     const auto plans = plan_scenarios(session, *scenarios, {.seed = {}, .repeat = {}});
     if (!plans) return kInvalidInput;
-    if (plan_) {
-      for (const scenario::RunPlan& plan : *plans) session.out << plan.id << "\n";
+    std::size_t width = 0;
+    for (const scenario::RunPlan& plan : *plans) width = std::max(width, plan.id.size());
+    Duration all{};
+    for (const scenario::RunPlan& plan : *plans) {
+      const Duration expected = expected_time(plan);
+      all += expected;
+      if (plan_) session.out << fmt::format("{:<{}}  {}\n", plan.id, width, rough_time(expected));
     }
-    session.err << fmt::format("valid: {} scenario{}, {} run{}\n", scenarios->size(), scenarios->size() == 1 ? "" : "s",
-                               plans->size(), plans->size() == 1 ? "" : "s");
+    session.err << fmt::format("valid: {} scenario{}, {} run{}, about {} one after the other\n", scenarios->size(),
+                               scenarios->size() == 1 ? "" : "s", plans->size(), plans->size() == 1 ? "" : "s",
+                               rough_time(all));
     return kAllAsExpected;
   }
 

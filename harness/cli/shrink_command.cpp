@@ -23,8 +23,10 @@ class Silent : public engine::CampaignListener {
  public:
   void run_began(unsigned, const scenario::RunPlan&) override {}
   void run_phase(unsigned, std::string_view) override {}
+  void run_found(unsigned, std::string_view) override {}
   void run_ended(unsigned, const report::RunResult&) override {}
   void stopping(bool) override {}
+  void second_passed() override {}
 };
 
 // The wish to end, also when it comes between two campaigns.

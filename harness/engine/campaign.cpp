@@ -11,6 +11,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <signal.h>
@@ -54,6 +55,7 @@ class Campaign {
         state_(journal.content()),
         seconds_before_(state_.seconds),
         signals_(context_, SIGINT, SIGTERM, SIGHUP),
+        clock_(context_),
         stop_(context_.get_executor()) {
     for (std::size_t place = 0; place < plans_.size(); ++place) {
       const auto finished = state_.finished.find(place);
@@ -69,11 +71,14 @@ class Campaign {
     await_signal();
     const auto slots = static_cast<unsigned>(std::min<std::size_t>(settings_.parallel, pending_.size()));
     if (slots == 0) signals_.cancel();
+    if (slots > 0) await_second();
     running_slots_ = slots;
     for (unsigned slot = 0; slot < slots; ++slot) {
       asio::co_spawn(context_, run_slot(slot), [this](std::exception_ptr failure) {
         if (failure) std::rethrow_exception(failure);
-        if (--running_slots_ == 0) signals_.cancel();
+        if (--running_slots_ > 0) return;
+        signals_.cancel();
+        clock_.cancel();
       });
     }
     context_.run();
@@ -92,6 +97,15 @@ class Campaign {
       (at_once ? stop_.at_once : stop_.gently).set();
       listener_.stopping(at_once);
       await_signal();
+    });
+  }
+
+  void await_second() {
+    clock_.expires_after(std::chrono::seconds(1));
+    clock_.async_wait([this](const boost::system::error_code& error) {
+      if (error || running_slots_ == 0) return;
+      listener_.second_passed();
+      await_second();
     });
   }
 
@@ -152,11 +166,12 @@ class Campaign {
     if (!error) fs::create_directories(paths.artifacts, error);
     if (error) co_return errno_error("create " + paths.artifacts.string(), error.value());
     CO_SNAP_ASSIGN(paths.runtime, runtime_.make_subdirectory(std::to_string(slot)));
-    std::function<void(std::string_view)> on_phase = [this, slot](std::string_view phase) {
-      listener_.run_phase(slot, phase);
+    std::function<void(const RunEvent&)> on_event = [this, slot](const RunEvent& event) {
+      if (!event.phase.empty()) listener_.run_phase(slot, event.phase);
+      if (!event.finding.empty()) listener_.run_found(slot, event.finding);
     };
     Result<report::RunResult> result =
-        co_await run_in_worker(plan, paths, settings_.id, settings_.worker, stop_, std::move(on_phase));
+        co_await run_in_worker(plan, paths, settings_.id, settings_.worker, stop_, std::move(on_event));
     fs::remove_all(paths.runtime, error);
     if (error) own_errors_.push_back("remove " + paths.runtime.string() + ": " + error.message());
     co_return result;
@@ -232,6 +247,7 @@ class Campaign {
   std::deque<std::size_t> pending_;  // Places in the plan, in its order.
   TimePoint written_ = began_;       // When results.json was.
   asio::signal_set signals_;
+  asio::steady_timer clock_;
   StopRequest stop_;
   unsigned running_slots_ = 0;
   bool interrupted_ = false;

@@ -52,9 +52,13 @@ class CampaignListener {
   virtual ~CampaignListener() = default;
   virtual void run_began(unsigned slot, const scenario::RunPlan& plan) = 0;
   virtual void run_phase(unsigned slot, std::string_view phase) = 0;
+  /// The first finding of its id; of what comes later only the result tells.
+  virtual void run_found(unsigned slot, std::string_view finding) = 0;
   virtual void run_ended(unsigned slot, const report::RunResult& result) = 0;
   /// Called again when a gentle stop becomes one at once.
   virtual void stopping(bool at_once) = 0;
+  /// Comes while runs are under way, for whoever shows how the time goes by.
+  virtual void second_passed() = 0;
 };
 
 struct CampaignEnd {

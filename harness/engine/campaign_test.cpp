@@ -70,6 +70,8 @@ class CampaignTest : public testing::Test, public CampaignListener {
       ::raise(SIGINT);
     }
   }
+  void run_found(unsigned, std::string_view finding) override { heard_.push_back("found " + std::string(finding)); }
+  void second_passed() override {}
   void run_ended(unsigned, const report::RunResult& result) override {
     heard_.push_back("ended " + result.id);
     if (on_end_) on_end_();

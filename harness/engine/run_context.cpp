@@ -391,6 +391,7 @@ Error RunContext::fail(std::string id, const Error& error, nlohmann::json eviden
 
 void RunContext::report(report::Finding finding) {
   finding.at_ms = age_ms();
+  events_.finding(finding.id);
   findings_.add(finding);
 }
 

@@ -14,7 +14,6 @@
 #include "harness/engine/host_stacks.h"
 #include "harness/engine/leftovers.h"
 #include "harness/engine/plan_file.h"
-#include "harness/engine/run_events.h"
 #include "lib/base/child_process.h"
 
 namespace snaphammer::engine {
@@ -23,8 +22,8 @@ namespace {
 // The campaign's end of a worker's event pipe. Kept alive by whoever reads it.
 class EventPipe : public std::enable_shared_from_this<EventPipe> {
  public:
-  EventPipe(const asio::any_io_executor& executor, UniqueFd reader, std::function<void(std::string_view)> on_phase)
-      : reader_(executor, reader.release()), on_phase_(std::move(on_phase)) {}
+  EventPipe(const asio::any_io_executor& executor, UniqueFd reader, std::function<void(const RunEvent&)> on_event)
+      : reader_(executor, reader.release()), on_event_(std::move(on_event)) {}
 
   void start() { asio::co_spawn(reader_.get_executor(), read_lines(shared_from_this()), asio::detached); }
 
@@ -61,16 +60,16 @@ class EventPipe : public std::enable_shared_from_this<EventPipe> {
 
   void take_lines() {
     for (std::size_t end = 0; (end = buffered_.find('\n')) != std::string::npos;) {
-      const auto phase = phase_of_event(std::string_view(buffered_).substr(0, end));
+      const std::optional<RunEvent> event = event_in(std::string_view(buffered_).substr(0, end));
       buffered_.erase(0, end + 1);
-      if (!phase) continue;
-      last_phase_ = *phase;
-      on_phase_(last_phase_);
+      if (!event) continue;
+      if (!event->phase.empty()) last_phase_ = event->phase;
+      on_event_(*event);
     }
   }
 
   asio::posix::stream_descriptor reader_;
-  std::function<void(std::string_view)> on_phase_;
+  std::function<void(const RunEvent&)> on_event_;
   std::string buffered_;
   std::string last_phase_;
 };
@@ -82,7 +81,7 @@ struct StartedWorker {
 
 Result<StartedWorker> start_worker(const asio::any_io_executor& executor, const scenario::RunPlan& plan,
                                    const RunPaths& paths, const std::string& campaign, const WorkerOptions& options,
-                                   std::function<void(std::string_view)> on_phase) {
+                                   std::function<void(const RunEvent&)> on_event) {
   SNAP_TRY(write_plan(paths.plan(), plan));
   const UniqueFd output(::open(paths.output().c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
   if (!output) return errno_error("create " + paths.output().string());
@@ -99,7 +98,7 @@ Result<StartedWorker> start_worker(const asio::any_io_executor& executor, const 
                                                          .inherit = {{writer.get(), kEventsFd}},
                                                          .output = output.get(),
                                                          .error = output.get()}));
-  auto events = std::make_shared<EventPipe>(executor, std::move(reader), std::move(on_phase));
+  auto events = std::make_shared<EventPipe>(executor, std::move(reader), std::move(on_event));
   events->start();
   return StartedWorker{std::move(process), std::move(events)};
 }
@@ -158,9 +157,9 @@ void report_survivors(const std::vector<Process>& survivors, report::RunResult& 
 
 Async<report::RunResult> run_in_worker(scenario::RunPlan plan, RunPaths paths, std::string campaign,
                                        WorkerOptions options, StopRequest& stop,
-                                       std::function<void(std::string_view)> on_phase) {
+                                       std::function<void(const RunEvent&)> on_event) {
   const auto executor = co_await asio::this_coro::executor;
-  CO_SNAP_ASSIGN(StartedWorker worker, start_worker(executor, plan, paths, campaign, options, std::move(on_phase)));
+  CO_SNAP_ASSIGN(StartedWorker worker, start_worker(executor, plan, paths, campaign, options, std::move(on_event)));
   Result<End> end = co_await await_end(worker.process, plan, paths, campaign, options, stop);
   worker.process.kill();
   worker.events->finish();

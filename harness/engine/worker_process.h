@@ -3,9 +3,9 @@
 
 #include <functional>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "harness/engine/run_events.h"
 #include "harness/engine/run_outcome.h"
 #include "harness/engine/run_paths.h"
 #include "harness/report/results.h"
@@ -38,6 +38,6 @@ struct StopRequest {
 /// run that was stopped before it had a result has none: kCancelled.
 Async<report::RunResult> run_in_worker(scenario::RunPlan plan, RunPaths paths, std::string campaign,
                                        WorkerOptions options, StopRequest& stop,
-                                       std::function<void(std::string_view)> on_phase);
+                                       std::function<void(const RunEvent&)> on_event);
 
 }  // namespace snaphammer::engine

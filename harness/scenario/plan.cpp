@@ -77,6 +77,10 @@ std::uint64_t fresh_seed() {
   return std::uniform_int_distribution<std::uint64_t>(1, 999'999'999)(device);
 }
 
+Duration expected_time(const RunPlan& plan) {
+  return std::min(expected_time(plan.scenario->steps), plan.scenario->timeout);
+}
+
 Judgement judge(const RunPlan& plan, const report::RunResult& result) { return judge(plan.expectation, result); }
 
 }  // namespace snaphammer::scenario

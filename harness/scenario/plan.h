@@ -45,6 +45,9 @@ Planned plan(const LoadedScenario& loaded, const PlanOptions& options);
 /// A seed nobody chose, short enough to type.
 std::uint64_t fresh_seed();
 
+/// What the run is expected to take, at most its scenario's timeout.
+Duration expected_time(const RunPlan& plan);
+
 Judgement judge(const RunPlan& plan, const report::RunResult& result);
 
 nlohmann::json to_json(const RunPlan& plan);

@@ -394,6 +394,16 @@ TEST(CheckLimits, AtTheLimitIsWithinIt) {
 
 // ---- plan.json
 
+TEST(ExpectedTime, IsThatOfTheStepsAndAtMostTheTimeout) {
+  const auto expected = [](const std::string& rest) {
+    const Loaded scenario = load_text("a.yaml", "version: 1\nname: a\nseed: 1\n" + rest);
+    return expected_time(plan(*scenario.scenario, {}).runs.at(0));
+  };
+  EXPECT_EQ(expected("steps: [wait: 2s, wait: 500ms]\n"), std::chrono::milliseconds(2500));
+  EXPECT_EQ(expected("steps: [wait: 2s, make: {id: a}]\n"), std::chrono::seconds(2) + kUsualStep);
+  EXPECT_EQ(expected("timeout: 10s\nsteps: [wait: 1m]\n"), std::chrono::seconds(10));
+}
+
 TEST(PlanJson, ComesBackWithoutTheFile) {
   const auto runs = runs_of(kSteps +
                             "seed: 3\nmatrix: {runtime.uffd.on_remove: [zero, ignore], steps.0.labels: [[x], [y, 1]]}\n"

@@ -95,6 +95,12 @@ void describe(Fields<StepControl>& fields) {
   fields.add("on_error", &StepControl::on_error, "What becomes of the run when the step fails.");
 }
 
+Duration expected_time(const StepList& steps) {
+  Duration all{};
+  for (const auto& step : steps) all += step->foreseen();
+  return all;
+}
+
 bool Codec<StepList>::read(Reader& reader, const Node& node, StepList& steps) {
   if (!node.is_list()) return reader.expected(node, info().expects);
   bool good = true;

@@ -12,7 +12,8 @@
 // That line makes it parse, with errors, defaults, schema, `describe` and matrix paths. A step whose file has no
 // execute() is part of the format and refused as not available in this build. A step that does not end within its
 // `timeout` is the finding `hang`, or what Options::kOverdue says; one whose execute() takes the timeout as its second
-// argument, a std::optional<Duration>, judges that by itself.
+// argument, a std::optional<Duration>, judges that by itself. A function `Duration expected_time(const Options&)` beside
+// execute() says what a step takes that takes as long as its options say.
 #pragma once
 
 #include <memory>
@@ -53,6 +54,8 @@ class Step {
   virtual std::string_view overdue() const = 0;
   /// Whether run() observes `timeout` itself.
   virtual bool keeps_deadline() const = 0;
+  /// What run() is expected to take.
+  virtual Duration foreseen() const = 0;
   /// Carries it out; the step outlives the operation. Deadline and on_error are the caller's to apply.
   virtual Async<void> run(engine::RunContext& context) const = 0;
   /// Its options in canonical form, defaults included.
@@ -75,6 +78,12 @@ struct StepKind {
   std::unique_ptr<Step> (*read)(Reader& reader, const Node& node);
   TypeInfo (*info)();
 };
+
+/// What an operation on a guest takes under emulation, where nothing better is known.
+inline constexpr Duration kUsualStep = std::chrono::milliseconds(300);
+
+/// What they are expected to take, one after the other: a guess for whoever plans or waits, not a bound.
+Duration expected_time(const StepList& steps);
 
 template <>
 struct Codec<StepList> {
@@ -129,6 +138,13 @@ class StepRegistration {
       }
     }
     bool keeps_deadline() const override { return KeepsDeadline<Options>; }
+    Duration foreseen() const override {
+      if constexpr (requires { expected_time(keys.options); }) {
+        return expected_time(keys.options);
+      } else {
+        return kUsualStep;
+      }
+    }
     Async<void> run(engine::RunContext& context) const override {
       if constexpr (KeepsDeadline<Options>) {
         return execute(keys.options, control.timeout, context);

@@ -1,4 +1,6 @@
 // loop: {times: 20, steps: [...]}
+#include <algorithm>
+
 #include "harness/engine/run_context.h"
 #include "harness/scenario/step.h"
 
@@ -10,6 +12,8 @@ using scenario::Node;
 using scenario::Reader;
 using scenario::StepList;
 
+constexpr Duration kLongest = std::chrono::hours(24 * 7);
+
 struct Loop {
   std::optional<unsigned> times;     ///< Either this
   std::optional<Duration> duration;  ///< or that.
@@ -19,7 +23,7 @@ struct Loop {
 void describe(Fields<Loop>& fields) {
   fields.add("times", &Loop::times, "How many rounds.").between(1, 1'000'000);
   fields.add("for", &Loop::duration, "Rounds begin until this time has passed.")
-      .between(Duration(1), std::chrono::hours(24 * 7));
+      .between(Duration(1), kLongest);
   fields.add("steps", &Loop::steps, "One round.")
       .required()
       .check([](const StepList& steps, Reader& reader, const Node& node) {
@@ -30,6 +34,13 @@ void describe(Fields<Loop>& fields) {
       reader.fail(node, "a loop has either `times` or `for`", "write `times: 20`, or `for: 1m`");
     }
   });
+}
+
+// Bounded, so that no loop of loops is more than a Duration holds.
+Duration expected_time(const Loop& options) {
+  if (options.duration) return *options.duration;
+  const Duration round = std::min<Duration>(scenario::expected_time(options.steps), std::chrono::hours(1));
+  return std::min<Duration>(round * options.times.value_or(1), kLongest);
 }
 
 Async<void> execute(const Loop& options, engine::RunContext& run) {

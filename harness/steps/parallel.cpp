@@ -1,4 +1,6 @@
 // parallel: [[...], [...]]
+#include <algorithm>
+
 #include "harness/engine/run_context.h"
 #include "harness/scenario/step.h"
 #include "lib/base/task_group.h"
@@ -25,6 +27,12 @@ void describe(Fields<Parallel>& fields) {
         }
       });
   fields.shorthand("branches");
+}
+
+Duration expected_time(const Parallel& options) {
+  Duration longest{};
+  for (const StepList& branch : options.branches) longest = std::max(longest, scenario::expected_time(branch));
+  return longest;
 }
 
 Awaitable<void> run_branch(engine::RunContext& run, const StepList& steps, Result<void>& outcome) {

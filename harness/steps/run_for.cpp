@@ -20,6 +20,8 @@ void describe(Fields<RunFor>& fields) {
   fields.shorthand("duration");
 }
 
+Duration expected_time(const RunFor& options) { return options.duration; }
+
 // Ends early when the guest or its runtime breaks down meanwhile; not when a step beside this one ends the guest.
 Async<void> execute(const RunFor& options, engine::RunContext& run) {
   const TimePoint end = SteadyClock::now() + options.duration;

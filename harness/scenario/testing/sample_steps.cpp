@@ -12,6 +12,7 @@ void describe(Fields<Wait>& fields) {
   fields.add("duration", &Wait::duration, "How long.").required().between(Duration(0), std::chrono::hours(1));
   fields.shorthand("duration");
 }
+Duration expected_time(const Wait& wait) { return wait.duration; }
 Async<void> execute(const Wait& wait, engine::RunContext&) { return wait_for(wait.duration); }
 const StepRegistration<Wait> wait{"wait", "Waits.", "wait: 2s"};
 
