@@ -1,8 +1,5 @@
 #include "guest-workloads/agent/agent.h"
 
-#include <exception>
-
-#include <boost/asio/co_spawn.hpp>
 #include <signal.h>
 
 #include "guest-workloads/agent/exec.h"
@@ -17,6 +14,7 @@
 #include "guest-workloads/agent/reaper.h"
 #include "guest-workloads/agent/rehearsal.h"
 #include "guest-workloads/agent/workloads.h"
+#include "lib/base/start_task.h"
 
 namespace snaphammer::guest {
 
@@ -99,9 +97,7 @@ Result<std::unique_ptr<Agent>> Agent::start(asio::io_context& context, const Age
   if (config.in_guest) {
     SNAP_TRY(parts->kernel_log.start());
     SNAP_TRY(parts->rehearsal.begin());
-    asio::co_spawn(context, parts->ports.start(), [](const std::exception_ptr& failure) {
-      if (failure) std::rethrow_exception(failure);
-    });
+    start_task(context.get_executor(), parts->ports.start());
   }
   return std::unique_ptr<Agent>(new Agent(std::move(parts)));
 }

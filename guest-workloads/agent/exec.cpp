@@ -2,6 +2,7 @@
 
 #include "guest-workloads/agent/exec_run.h"
 #include "guest-workloads/agent/process.h"
+#include "guest-workloads/agent/read_request.h"
 #include "lib/agent/exec_protocol.h"
 #include "lib/agent/json_fields.h"
 
@@ -15,11 +16,6 @@ namespace {
 
 constexpr std::size_t kRemembered = 16384;
 
-Result<ExecRequest> read_request(const Exchange& exchange) {
-  SNAP_ASSIGN(const nlohmann::json json, agent::parse_json(exchange.request().body()));
-  return ExecRequest::from_json(json);
-}
-
 std::string line_of(const ExecFrame& frame) { return agent::print_json(frame.to_json()) + "\n"; }
 
 }  // namespace
@@ -32,7 +28,7 @@ void ExecService::add_routes(Router& router) {
 }
 
 Awaitable<void> ExecService::answer(Exchange& exchange) {
-  Result<ExecRequest> request = read_request(exchange);
+  Result<ExecRequest> request = read_request<ExecRequest>(exchange);
   if (!request) {
     co_await exchange.fail(request.error());
     co_return;

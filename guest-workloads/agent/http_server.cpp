@@ -1,14 +1,14 @@
 #include "guest-workloads/agent/http_server.h"
 
 #include <algorithm>
-#include <exception>
 
-#include <boost/asio/detached.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <unistd.h>
+
+#include "lib/base/start_task.h"
 
 namespace snaphammer::guest {
 
@@ -16,10 +16,6 @@ namespace beast = boost::beast;
 namespace http = boost::beast::http;
 
 namespace {
-
-void end_program_on(const std::exception_ptr& failure) {
-  if (failure) std::rethrow_exception(failure);
-}
 
 struct Refusal {
   unsigned status;
@@ -47,7 +43,7 @@ std::optional<Refusal> refusal_for(const beast::error_code& error, const HttpLim
 HttpServer::HttpServer(Acceptor acceptor, const Router& router, HttpLimits limits)
     : acceptor_(std::move(acceptor)), router_(router), given_limits_(limits), limits_(limits) {}
 
-void HttpServer::start() { asio::co_spawn(acceptor_.get_executor(), accept(), end_program_on); }
+void HttpServer::start() { start_task(acceptor_.get_executor(), accept()); }
 
 void HttpServer::stop() {
   stopped_ = true;
@@ -78,7 +74,7 @@ bool HttpServer::register_listener_twice() {
     ::close(again);
     return false;
   }
-  asio::co_spawn(acceptor_.get_executor(), accept_for_nobody(), end_program_on);
+  start_task(acceptor_.get_executor(), accept_for_nobody());
   return true;
 }
 
@@ -101,7 +97,7 @@ Awaitable<void> HttpServer::accept() {
     if (position && accept_loop_ == agent::AcceptLoop::kSerial) {
       co_await serve(*position);
     } else if (position) {
-      asio::co_spawn(acceptor_.get_executor(), serve(*position), end_program_on);
+      start_task(acceptor_.get_executor(), serve(*position));
     }
     // An error is one connection that broke before it was accepted, no descriptor left, or a listener that is
     // being registered anew: in each case the next accept is right. make_room() bounds the descriptors.

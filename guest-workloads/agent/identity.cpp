@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "lib/agent/json_fields.h"
+#include "guest-workloads/agent/read_request.h"
 #include "lib/base/unique_fd.h"
 
 namespace snaphammer::guest {
@@ -25,11 +25,6 @@ Result<void> replace_file(const std::filesystem::path& path, const std::string& 
   return {};
 }
 
-Result<InitRequest> read_request(const Exchange& exchange) {
-  SNAP_ASSIGN(const nlohmann::json json, agent::parse_json(exchange.request().body()));
-  return InitRequest::from_json(json);
-}
-
 }  // namespace
 
 IdentityService::IdentityService(GuestSystem& system, std::filesystem::path state_directory)
@@ -42,7 +37,7 @@ void IdentityService::add_routes(Router& router) {
 Awaitable<void> IdentityService::answer(Exchange& exchange) {
   const std::string before = generation();
   Result<InitReport> report =
-      read_request(exchange).and_then([this](const InitRequest& request) { return apply(request); });
+      read_request<InitRequest>(exchange).and_then([this](const InitRequest& request) { return apply(request); });
   if (report && generation() != before && on_new_generation_) {
     auto followed = co_await on_new_generation_();
     if (!followed) report = tl::unexpected(followed.error());

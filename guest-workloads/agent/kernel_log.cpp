@@ -2,12 +2,11 @@
 
 #include <array>
 #include <charconv>
-#include <exception>
 
-#include <boost/asio/co_spawn.hpp>
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "lib/base/start_task.h"
 #include "lib/base/unique_fd.h"
 
 namespace snaphammer::guest {
@@ -44,9 +43,7 @@ Result<void> KernelLog::start() {
   if (!log) return errno_error("open /dev/kmsg");
   if (::lseek(log.get(), 0, SEEK_END) < 0) return errno_error("seek in /dev/kmsg");
   log_.assign(log.release());
-  asio::co_spawn(log_.get_executor(), run(), [](const std::exception_ptr& failure) {
-    if (failure) std::rethrow_exception(failure);
-  });
+  start_task(log_.get_executor(), run());
   return {};
 }
 

@@ -1,9 +1,7 @@
 #include "guest-workloads/agent/output_stream.h"
 
 #include <algorithm>
-#include <exception>
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/write.hpp>
 #include <linux/vm_sockets.h>
 #include <sys/socket.h>
@@ -11,6 +9,7 @@
 
 #include "lib/agent/json_fields.h"
 #include "lib/agent/output_protocol.h"
+#include "lib/base/start_task.h"
 #include "lib/base/task_group.h"
 
 namespace snaphammer::guest {
@@ -39,9 +38,7 @@ OutputStream::OutputStream(const asio::any_io_executor& executor, Endpoint host,
       retry_(executor) {}
 
 void OutputStream::start() {
-  asio::co_spawn(executor_, run(), [](const std::exception_ptr& failure) {
-    if (failure) std::rethrow_exception(failure);
-  });
+  start_task(executor_, run());
 }
 
 void OutputStream::stop() {

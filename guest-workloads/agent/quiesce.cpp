@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "lib/agent/json_fields.h"
+#include "guest-workloads/agent/read_request.h"
 
 namespace snaphammer::guest {
 namespace {
@@ -12,11 +12,6 @@ using agent::QuiesceGc;
 using agent::QuiescePorts;
 
 constexpr Duration kResumeLimit = std::chrono::seconds(10);
-
-Result<PrepareRequest> read_request(const Exchange& exchange) {
-  SNAP_ASSIGN(const nlohmann::json json, agent::parse_json(exchange.request().body()));
-  return PrepareRequest::from_json(json);
-}
 
 Awaitable<void> answer(Exchange& exchange, Result<void> done) {
   if (done) {
@@ -37,7 +32,7 @@ void QuiesceService::add_routes(Router& router) {
 }
 
 Awaitable<void> QuiesceService::answer_prepare(Exchange& exchange) {
-  const Result<PrepareRequest> request = read_request(exchange);
+  const Result<PrepareRequest> request = read_request<PrepareRequest>(exchange);
   if (!request) {
     co_await exchange.fail(request.error());
     co_return;

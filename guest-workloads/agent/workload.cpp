@@ -1,13 +1,11 @@
 #include "guest-workloads/agent/workload.h"
 
-#include <exception>
-
-#include <boost/asio/co_spawn.hpp>
 #include <signal.h>
 #include <unistd.h>
 
 #include "guest-workloads/agent/line_reader.h"
 #include "lib/agent/json_fields.h"
+#include "lib/base/start_task.h"
 
 namespace snaphammer::guest {
 
@@ -30,10 +28,6 @@ bool is_refusal(const std::string& type, const nlohmann::json& message) {
          message.contains("why") && message["why"].is_string();
 }
 
-void end_program_on(const std::exception_ptr& failure) {
-  if (failure) std::rethrow_exception(failure);
-}
-
 }  // namespace
 
 Workload::Workload(const asio::any_io_executor& executor, Reaper& reaper, OutputStream& output,
@@ -51,9 +45,9 @@ Workload::Workload(const asio::any_io_executor& executor, Reaper& reaper, Output
 std::shared_ptr<Workload> Workload::start(const asio::any_io_executor& executor, Reaper& reaper, OutputStream& output,
                                           agent::StartWorkload request, Process process) {
   std::shared_ptr<Workload> workload(new Workload(executor, reaper, output, std::move(request), std::move(process)));
-  asio::co_spawn(executor, workload->supervise(), end_program_on);
-  asio::co_spawn(executor, workload->read_output(), end_program_on);
-  asio::co_spawn(executor, workload->read_error(), end_program_on);
+  start_task(executor, workload->supervise());
+  start_task(executor, workload->read_output());
+  start_task(executor, workload->read_error());
   return workload;
 }
 

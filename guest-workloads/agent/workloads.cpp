@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include "guest-workloads/agent/read_request.h"
 #include "lib/agent/json_fields.h"
 
 namespace snaphammer::guest {
@@ -14,12 +15,6 @@ namespace {
 
 constexpr std::size_t kMost = 64;
 constexpr Duration kStopAfterFailure = Duration::zero();
-
-template <class Request>
-Result<Request> read_request(const Exchange& exchange) {
-  SNAP_ASSIGN(const nlohmann::json json, agent::parse_json(exchange.request().body()));
-  return Request::from_json(json);
-}
 
 Result<Duration> read_timeout(const Exchange& exchange) {
   SNAP_ASSIGN(const nlohmann::json json, agent::parse_json(exchange.request().body()));

@@ -1,5 +1,4 @@
 // agent.half_open_clients: clients that begin a request to the agent and never finish it.
-#include <exception>
 #include <memory>
 #include <vector>
 
@@ -8,6 +7,7 @@
 #include "harness/engine/run_context.h"
 #include "harness/faults/fault.h"
 #include "lib/agent/protocol.h"
+#include "lib/base/start_task.h"
 #include "lib/vsock/door_client.h"
 
 namespace snaphammer::faults {
@@ -46,9 +46,7 @@ class Clients final : public FaultWith<HalfOpenClients> {
       auto [error, written] = co_await asio::async_write(client->socket, asio::buffer(kBeginning), as_result);
       if (error) co_return asio_error("begin a request", error);
       clients_.push_back(client);
-      asio::co_spawn(executor, stay(client), [](const std::exception_ptr& failure) {
-        if (failure) std::rethrow_exception(failure);
-      });
+      start_task(executor, stay(client));
       act();
     }
     co_return Result<void>();

@@ -5,7 +5,6 @@
 #include <system_error>
 #include <vector>
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "lib/base/child_process.h"
+#include "lib/base/start_task.h"
 #include "lib/sandbox/fault_handler.h"
 
 namespace snaphammer::sandbox {
@@ -93,9 +93,7 @@ class ExternalHandler final : public FaultHandler {
     auto child = ChildProcess::spawn(spawn);
     if (!child) return std::move(child).error().in("page-fault handler").as(ErrorKind::kUnfit);
     child_ = std::make_shared<ChildProcess>(std::move(*child));
-    asio::co_spawn(executor_, watch(child_, self_), [](const std::exception_ptr& failure) {
-      if (failure) std::rethrow_exception(failure);
-    });
+    start_task(executor_, watch(child_, self_));
     return {};
   }
 

@@ -6,7 +6,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include "lib/vsock/spawn.h"
+#include "lib/base/start_task.h"
 
 namespace snaphammer::vsock {
 namespace {
@@ -37,8 +37,8 @@ ClientLink::ClientLink(UnixSocket socket, Connection connection, Initiator initi
 void ClientLink::start(std::string greeting) {
   started_ = true;
   greeting_ = std::move(greeting);
-  spawn(socket_.get_executor(), carry_to_guest(shared_from_this()));
-  spawn(socket_.get_executor(), carry_to_client(shared_from_this()));
+  start_task(socket_.get_executor(), carry_to_guest(shared_from_this()));
+  start_task(socket_.get_executor(), carry_to_client(shared_from_this()));
 }
 
 void ClientLink::wake() {

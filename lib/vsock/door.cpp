@@ -7,7 +7,7 @@
 #include <boost/asio/read_until.hpp>
 #include <strings.h>
 
-#include "lib/vsock/spawn.h"
+#include "lib/base/start_task.h"
 
 namespace snaphammer::vsock {
 namespace {
@@ -91,7 +91,7 @@ class Door::Impl {
       // Owned by its own coroutine, which is counted from this moment on.
       auto owned = std::make_shared<UnixSocket>(std::move(client));
       self->pending_.insert(owned.get());
-      spawn(self->acceptor_.get_executor(), hear_client(self, owned));
+      start_task(self->acceptor_.get_executor(), hear_client(self, owned));
     }
   }
 
@@ -135,7 +135,7 @@ Result<Door> Door::open(const asio::any_io_executor& executor, DoorOptions optio
   auto impl = std::make_shared<Impl>(executor, std::move(options));
   Door door(impl);
   SNAP_TRY(impl->open());
-  spawn(executor, Impl::accept_clients(impl));
+  start_task(executor, Impl::accept_clients(impl));
   return door;
 }
 

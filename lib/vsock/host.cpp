@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "lib/vsock/host_impl.h"
-#include "lib/vsock/spawn.h"
 
 namespace snaphammer::vsock {
 namespace {

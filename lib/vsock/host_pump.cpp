@@ -1,7 +1,7 @@
 // How packets travel between the packet socket, the filters and the connections.
 #include "lib/base/log.h"
+#include "lib/base/start_task.h"
 #include "lib/vsock/host_impl.h"
-#include "lib/vsock/spawn.h"
 
 namespace snaphammer::vsock {
 namespace {
@@ -14,9 +14,9 @@ constexpr std::size_t kMaxRsts = 4096;
 }  // namespace
 
 void Host::Impl::run() {
-  spawn(executor_, receive_packets(shared_from_this()));
-  spawn(executor_, send_packets(shared_from_this()));
-  spawn(executor_, release_packets(shared_from_this()));
+  start_task(executor_, receive_packets(shared_from_this()));
+  start_task(executor_, send_packets(shared_from_this()));
+  start_task(executor_, release_packets(shared_from_this()));
 }
 
 void Host::Impl::stop() {

@@ -1,24 +1,20 @@
 #include "guest-workloads/agent/ports/forwarder.h"
 
 #include <array>
-#include <exception>
 #include <optional>
 
 #include <poll.h>
 
 #include "guest-workloads/agent/line_reader.h"
+#include "lib/base/start_task.h"
 
 namespace snaphammer::guest {
 namespace {
 
 // socat's messages: "2026/11/21 11:27:08 socat[4711] N listening on AF=40 cid:4294967295 port:73616".
-constexpr std::string_view kListening = "] N listening on ";
+constexpr std::string_view kListeningLine = "] N listening on ";
 constexpr std::string_view kError = "] E ";
 constexpr std::size_t kLongestComplaint = 200;
-
-void end_program_on(const std::exception_ptr& failure) {
-  if (failure) std::rethrow_exception(failure);
-}
 
 bool has_writer(int pipe) {
   pollfd state{pipe, 0, 0};
@@ -35,8 +31,8 @@ Result<std::shared_ptr<Forwarder>> Forwarder::start(const asio::any_io_executor&
   SNAP_ASSIGN(Process process, spawn(command));
   auto child = reaper.adopt(process.pid);
   std::shared_ptr<Forwarder> forwarder(new Forwarder(executor, std::move(child), std::move(process)));
-  asio::co_spawn(executor, forwarder->read_messages(), end_program_on);
-  asio::co_spawn(executor, forwarder->await_end(), end_program_on);
+  start_task(executor, forwarder->read_messages());
+  start_task(executor, forwarder->await_end());
   return forwarder;
 }
 
@@ -65,7 +61,7 @@ Awaitable<void> Forwarder::read_messages() {
 }
 
 void Forwarder::take_message(std::string_view line) {
-  if (line.find(kListening) != std::string_view::npos) listening_ = true;
+  if (line.find(kListeningLine) != std::string_view::npos) listening_ = true;
   const std::size_t error = line.find(kError);
   if (error != std::string_view::npos) complaint_ = line.substr(error + kError.size(), kLongestComplaint);
 }

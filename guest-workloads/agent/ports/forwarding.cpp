@@ -1,9 +1,9 @@
 #include "guest-workloads/agent/ports/forwarding.h"
 
 #include <algorithm>
-#include <exception>
 
 #include "lib/agent/protocol.h"
+#include "lib/base/start_task.h"
 
 namespace snaphammer::guest {
 
@@ -26,9 +26,7 @@ Forwarding::Forwarding(const asio::any_io_executor& executor, Reaper& reaper, co
 std::shared_ptr<Forwarding> Forwarding::begin(const asio::any_io_executor& executor, Reaper& reaper,
                                               const PortsOptions& options, Forwarders care) {
   std::shared_ptr<Forwarding> cycle(new Forwarding(executor, reaper, options, care));
-  asio::co_spawn(executor, cycle->scan_again_and_again(), [](const std::exception_ptr& failure) {
-    if (failure) std::rethrow_exception(failure);
-  });
+  start_task(executor, cycle->scan_again_and_again());
   return cycle;
 }
 

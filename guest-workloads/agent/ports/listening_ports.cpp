@@ -22,7 +22,7 @@ namespace snaphammer::guest {
 namespace {
 
 constexpr std::size_t kMostBytes = 4_MiB;
-constexpr std::string_view kListening = "0A";  // TCP_LISTEN of the kernel's include/net/tcp_states.h.
+constexpr std::string_view kStateListening = "0A";  // TCP_LISTEN of the kernel's include/net/tcp_states.h.
 constexpr std::size_t kWordDigits = 8;
 
 // How good an address is to connect to.
@@ -109,7 +109,7 @@ std::optional<Found> parse_line(std::string_view line) {
   take_word(line);
   std::string_view local = take_word(line);
   take_word(line);
-  if (take_word(line) != kListening) return std::nullopt;
+  if (take_word(line) != kStateListening) return std::nullopt;
   const std::string_view address = take_until(local, ':');
   const auto port = parse_hex<std::uint16_t>(local);
   if (!port || *port == 0) return std::nullopt;

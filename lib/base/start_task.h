@@ -9,12 +9,12 @@
 
 #include "lib/base/async.h"
 
-namespace snaphammer::vsock {
+namespace snaphammer {
 
-inline void spawn(const asio::any_io_executor& executor, Awaitable<void> coroutine) {
-  asio::co_spawn(executor, std::move(coroutine), [](std::exception_ptr thrown) {
+inline void start_task(const asio::any_io_executor& executor, Awaitable<void> coroutine) {
+  asio::co_spawn(executor, std::move(coroutine), [](const std::exception_ptr& thrown) {
     if (thrown) std::rethrow_exception(thrown);
   });
 }
 
-}  // namespace snaphammer::vsock
+}  // namespace snaphammer
