@@ -72,6 +72,14 @@ endif()
 add_custom_target(sanitized-tests)  # All but `vm` and `process`, and the fuzzers: AddressSanitizer and UBSan.
 add_custom_target(threaded-tests)   # `threaded`: ThreadSanitizer.
 
+# Most of what a source costs to build are the headers it includes, so several are compiled as one. Names that are local
+# to a source are therefore different within a folder.
+function(snaphammer_compile_together name)
+  set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
+  # GCC takes a source that is included for a header, in which types must not depend on local ones.
+  target_compile_options(${name} PRIVATE $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:GNU>>:-Wno-subobject-linkage>)
+endfunction()
+
 function(snaphammer_library name)
   cmake_parse_arguments(arg "" "" "DEPENDS" ${ARGN})
   add_library(${name} STATIC ${arg_UNPARSED_ARGUMENTS})
@@ -79,6 +87,7 @@ function(snaphammer_library name)
   if(TARGET snaphammer_base AND NOT name STREQUAL "snaphammer_base")
     target_precompile_headers(${name} REUSE_FROM snaphammer_base)
   endif()
+  snaphammer_compile_together(${name})
 endfunction()
 
 function(snaphammer_test name)
@@ -93,6 +102,7 @@ function(snaphammer_test name)
   target_link_libraries(${name} PRIVATE snaphammer_test_main ${arg_DEPENDS})
   target_compile_options(${name} PRIVATE -O0)  # Tests wait more than they compute; building them is what takes time.
   target_precompile_headers(${name} REUSE_FROM snaphammer_test_main)
+  snaphammer_compile_together(${name})
   if(arg_SHARDS)
     foreach(shard RANGE 1 ${arg_SHARDS})
       math(EXPR index "${shard} - 1")

@@ -47,7 +47,7 @@ int usage_error(const std::string& message, const std::string& advice) {
   return kInvalidInput;
 }
 
-std::vector<std::string> option_names(const CLI::App& app) {
+std::vector<std::string> options_of(const CLI::App& app) {
   std::vector<std::string> names;
   for (const CLI::Option* option : app.get_options()) {
     for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
@@ -56,7 +56,7 @@ std::vector<std::string> option_names(const CLI::App& app) {
   return names;
 }
 
-std::vector<std::string> command_names(const std::vector<CommandPtr>& commands) {
+std::vector<std::string> public_commands(const std::vector<CommandPtr>& commands) {
   std::vector<std::string> names;
   for (const CommandPtr& command : commands) {
     if (!command->is_internal()) names.push_back(command->name());
@@ -72,7 +72,7 @@ std::optional<int> refuse_leftover(const CLI::App& app, const std::string& comma
   const std::string help = "see `snaphammer " + command + (command.empty() ? "" : " ") + "--help`";
   if (option == leftover.end()) return usage_error("unexpected argument '" + leftover.front() + "'", help);
   const std::string name = option->substr(0, option->find('='));
-  const std::vector<std::string> known = option_names(app);
+  const std::vector<std::string> known = options_of(app);
   const std::string_view nearest = scenario::nearest_name(name, known);
   return usage_error("unknown option '" + name + "'",
                      nearest.empty() ? help : "did you mean '" + std::string(nearest) + "'?");
@@ -126,7 +126,7 @@ int run_command_line(int argc, const char* const* argv, const Parts& parts) {
     }
     if (rest.front().starts_with('-')) return *refuse_leftover(app, "");
     return usage_error("unknown command '" + rest.front() + "'",
-                       scenario::advise_names(rest.front(), command_names(commands)));
+                       scenario::advise_names(rest.front(), public_commands(commands)));
   }
   if (const auto refused = refuse_leftover(*chosen.front(), chosen.front()->get_name())) return *refused;
   Session session = make_session(parts, app, commands);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 
 #include "lib/base/child_process.h"
+#include "lib/base/proc_file.h"
 
 namespace snaphammer::engine {
 namespace {
@@ -16,11 +17,9 @@ using namespace std::chrono_literals;
 
 constexpr Duration kGdbDeadline = 10s;
 
-std::string first_line(const fs::path& file) {
-  std::ifstream stream(file);
-  std::string line;
-  std::getline(stream, line);
-  return line;
+std::string proc_line(const fs::path& file) {
+  const std::string text = read_proc_file(file);
+  return text.substr(0, text.find('\n'));
 }
 
 void write_kernel_side(const Process& process, std::ostream& out) {
@@ -30,8 +29,8 @@ void write_kernel_side(const Process& process, std::ostream& out) {
   for (auto task = fs::directory_iterator(tasks, error); !error && task != fs::directory_iterator();
        task.increment(error)) {
     const fs::path& directory = task->path();
-    out << "  thread " << directory.filename().string() << " '" << first_line(directory / "comm") << "' waits in "
-        << first_line(directory / "wchan") << ", system call " << first_line(directory / "syscall") << "\n";
+    out << "  thread " << directory.filename().string() << " '" << proc_line(directory / "comm") << "' waits in "
+        << proc_line(directory / "wchan") << ", system call " << proc_line(directory / "syscall") << "\n";
     std::ifstream stack(directory / "stack");
     for (std::string line; std::getline(stack, line);) out << "    " << line << "\n";
   }

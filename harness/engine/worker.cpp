@@ -20,7 +20,7 @@
 namespace snaphammer::engine {
 namespace {
 
-Error error_of(const std::exception_ptr& failure) {
+Error error_from(const std::exception_ptr& failure) {
   try {
     std::rethrow_exception(failure);
   } catch (const std::exception& exception) {
@@ -41,7 +41,7 @@ Result<report::RunResult> run_cancellable(asio::io_context& context, Async<repor
   asio::co_spawn(context, std::move(operation),
                  asio::bind_cancellation_slot(
                      cancel.slot(), [&](const std::exception_ptr& failure, Result<report::RunResult> value) {
-                       result = failure ? Result<report::RunResult>(error_of(failure)) : std::move(value);
+                       result = failure ? Result<report::RunResult>(error_from(failure)) : std::move(value);
                        context.stop();
                      }));
   context.run();

@@ -53,12 +53,6 @@ unsigned depth_of(const Node& node) {
   return depth + 1;
 }
 
-std::size_t count_of(const Node& node) {
-  std::size_t count = 1;
-  for (const Node& item : node.items) count += count_of(item);
-  return count;
-}
-
 /// Builds the tree from yaml-cpp's events. yaml-cpp's own node tree hides duplicate keys and expands nothing.
 class TreeBuilder : public YAML::EventHandler {
  public:
@@ -100,7 +94,7 @@ class TreeBuilder : public YAML::EventHandler {
     }
     Node copy = found->second;
     if (open_.size() + depth_of(copy) > kMaxDepth) too_deep(places_.of(mark));
-    count(count_of(copy) - 1, places_.of(mark));
+    count(copy.nodes() - 1, places_.of(mark));
     complete(std::move(copy), 0);
   }
 
@@ -163,7 +157,7 @@ class TreeBuilder : public YAML::EventHandler {
   void complete(Node node, YAML::anchor_t anchor) {
     count(1, node.where);
     if (anchor != 0) {
-      count(count_of(node), node.where);  // The copy that aliases will be made from.
+      count(node.nodes(), node.where);  // The copy that aliases will be made from.
       anchors_[anchor] = node;
     }
     if (open_.empty()) {
@@ -284,6 +278,12 @@ void Node::erase(std::string_view name) {
     items.erase(items.begin() + static_cast<std::ptrdiff_t>(i));
     return;
   }
+}
+
+std::size_t Node::nodes() const {
+  std::size_t count = 1;
+  for (const Node& item : items) count += item.nodes();
+  return count;
 }
 
 std::string Node::found() const {

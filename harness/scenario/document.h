@@ -51,6 +51,9 @@ struct Node {
   void set(const Key& key, Node value);
   void erase(std::string_view name);
 
+  /// This one and all below it.
+  std::size_t nodes() const;
+
   /// What is here, for "expected a list, got ...": "'text'", "a list", "a map", "nothing".
   std::string found() const;
 };

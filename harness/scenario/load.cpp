@@ -21,12 +21,6 @@ namespace fs = std::filesystem;
 /// minutes.
 constexpr std::size_t kMaxMatrixWork = 5'000'000;
 
-std::size_t count_of(const Node& node) {
-  std::size_t count = 1;
-  for (const Node& item : node.items) count += count_of(item);
-  return count;
-}
-
 /// The canonical form of what was written at `path`; as written when the canonical form of its step is shorter.
 json canonical_at(const json& scenario, const std::vector<std::string>& path, const Node& written) {
   const json* place = &scenario;
@@ -119,7 +113,7 @@ class Loader {
   static std::size_t work_of(const Node& root, const std::vector<Axis>& axes) {
     std::size_t values = 0;
     for (const Axis& axis : axes) values += axis.values.size();
-    return values * count_of(root);
+    return values * root.nodes();
   }
 
   /// Reads the matrix and writes the first value of each axis into `root`. Axes that cannot be are left out.

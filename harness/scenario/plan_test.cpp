@@ -13,8 +13,8 @@ namespace {
 using nlohmann::json;
 using ::testing::HasSubstr;
 
-const std::string kHead = "version: 1\nname: sample\n";
-const std::string kSteps =
+const std::string kPlanHead = "version: 1\nname: sample\n";
+const std::string kPlanSteps =
     "steps:\n"
     "  - make: {id: a}\n"
     "  - wait: 1s\n"
@@ -22,7 +22,7 @@ const std::string kSteps =
     "  - drop: a\n";
 
 LoadedScenario loaded(const std::string& rest) {
-  Loaded result = load_text("dir/test.yaml", kHead + rest, {.require_available = false});
+  Loaded result = load_text("dir/test.yaml", kPlanHead + rest, {.require_available = false});
   EXPECT_EQ(errors_of(result.diagnostics), "");
   return std::move(result.scenario).value();
 }
@@ -31,7 +31,7 @@ std::vector<RunPlan> runs_of(const std::string& rest, PlanOptions options = {}) 
   EXPECT_EQ(errors_of(planned.diagnostics), "");
   return std::move(planned.runs);
 }
-std::string errors(const std::string& rest) { return errors_of(kHead + rest, {.require_available = false}); }
+std::string plan_errors(const std::string& rest) { return errors_of(kPlanHead + rest, {.require_available = false}); }
 
 std::vector<std::string> ids(const std::vector<RunPlan>& runs) {
   std::vector<std::string> ids;
@@ -44,7 +44,7 @@ json option(const RunPlan& run, std::size_t index, const char* key) {
 }
 
 TEST(Plan, AScenarioWithoutAMatrixIsOneRun) {
-  const auto runs = runs_of(kSteps + "seed: 7");
+  const auto runs = runs_of(kPlanSteps + "seed: 7");
   ASSERT_EQ(runs.size(), 1u);
   EXPECT_EQ(runs[0].id, "sample.s7");
   EXPECT_EQ(runs[0].seed, 7u);
@@ -54,7 +54,7 @@ TEST(Plan, AScenarioWithoutAMatrixIsOneRun) {
 
 TEST(Plan, EveryCombinationIsAPointAndTheFirstAxisVariesSlowest) {
   const auto runs =
-      runs_of(kSteps + "seed: 1\nmatrix: {runtime.uffd.on_remove: [zero, ignore], vm.memory: [128MiB, 256MiB, 1GiB]}");
+      runs_of(kPlanSteps + "seed: 1\nmatrix: {runtime.uffd.on_remove: [zero, ignore], vm.memory: [128MiB, 256MiB, 1GiB]}");
   EXPECT_THAT(ids(runs), ::testing::ElementsAre(
                              "sample.on_remove=zero,memory=128MiB.s1", "sample.on_remove=zero,memory=256MiB.s1",
                              "sample.on_remove=zero,memory=1GiB.s1", "sample.on_remove=ignore,memory=128MiB.s1",
@@ -66,14 +66,14 @@ TEST(Plan, EveryCombinationIsAPointAndTheFirstAxisVariesSlowest) {
 }
 
 TEST(Plan, RepeatsOfAPointHaveConsecutiveSeeds) {
-  const auto runs = runs_of(kSteps + "seed: 10\nrepeat: 2\nmatrix: {runtime.snapshot.sync: [on, off]}");
+  const auto runs = runs_of(kPlanSteps + "seed: 10\nrepeat: 2\nmatrix: {runtime.snapshot.sync: [on, off]}");
   EXPECT_THAT(ids(runs), ::testing::ElementsAre("sample.sync=true.s10", "sample.sync=true.s11", "sample.sync=false.s10",
                                                 "sample.sync=false.s11"));
 }
 
 TEST(Plan, SeedAndRepeatCanBeOverridden) {
-  EXPECT_EQ(ids(runs_of(kSteps, {.random_seed = 55})), std::vector<std::string>{"sample.s55"});
-  EXPECT_EQ(ids(runs_of(kSteps + "seed: 1", {.seed = 9, .repeat = 2, .random_seed = 55})),
+  EXPECT_EQ(ids(runs_of(kPlanSteps, {.random_seed = 55})), std::vector<std::string>{"sample.s55"});
+  EXPECT_EQ(ids(runs_of(kPlanSteps + "seed: 1", {.seed = 9, .repeat = 2, .random_seed = 55})),
             (std::vector<std::string>{"sample.s9", "sample.s10"}));
 }
 
@@ -86,7 +86,7 @@ TEST(Plan, AFreshSeedIsShortAndNotZero) {
 }
 
 TEST(Plan, TheSameFileGivesTheSamePlan) {
-  const std::string text = kSteps + "seed: 3\nmatrix: {vm.vcpus: 1..8}";
+  const std::string text = kPlanSteps + "seed: 3\nmatrix: {vm.vcpus: 1..8}";
   EXPECT_EQ(ids(runs_of(text)), ids(runs_of(text)));
 }
 
@@ -95,7 +95,7 @@ TEST(Plan, TheSameFileGivesTheSamePlan) {
 TEST(Matrix, RangesAreWholeNumbersWithBothEnds) {
   const auto vcpus = [&](const std::string& axis) {
     std::vector<unsigned> values;
-    for (const RunPlan& run : runs_of(kSteps + "matrix: {vm.vcpus: " + axis + "}")) {
+    for (const RunPlan& run : runs_of(kPlanSteps + "matrix: {vm.vcpus: " + axis + "}")) {
       values.push_back(run.scenario->vm.vcpus);
     }
     return values;
@@ -107,19 +107,19 @@ TEST(Matrix, RangesAreWholeNumbersWithBothEnds) {
 
 TEST(Matrix, AStepIsNamedByIndexNameOrKind) {
   for (const char* path : {"steps.0.size", "steps.0.make.size", "steps.a.size"}) {
-    const auto runs = runs_of(kSteps + "matrix: {" + path + ": [2, 3]}");
+    const auto runs = runs_of(kPlanSteps + "matrix: {" + path + ": [2, 3]}");
     ASSERT_EQ(runs.size(), 2u);
     EXPECT_EQ(option(runs[1], 0, "size"), 3) << path;
     EXPECT_EQ(runs[1].id, "sample.size=3.s1");
   }
-  const auto waits = runs_of(kSteps + "matrix: {wait: [2s, 3s]}");
+  const auto waits = runs_of(kPlanSteps + "matrix: {wait: [2s, 3s]}");
   EXPECT_EQ(waits[1].scenario->steps[1]->options(), "3s");
   EXPECT_EQ(waits[1].point[0].second, "3s");
 }
 
 TEST(Matrix, NestedStepsAreReached) {
   for (const char* path : {"steps.b.size", "group.steps.0.make.size", "steps.2.group.steps.0.make.size"}) {
-    const auto runs = runs_of(kSteps + "matrix: {" + path + ": [2, 3]}");
+    const auto runs = runs_of(kPlanSteps + "matrix: {" + path + ": [2, 3]}");
     const json group = runs[1].scenario->steps[2]->options();
     EXPECT_EQ(group[0]["make"]["size"], 3) << path;
   }
@@ -134,7 +134,7 @@ TEST(Matrix, AValueWithoutACanonicalPlaceIsShownAsWritten) {
 }
 
 TEST(Matrix, ControlAndAbsentOptionsCanBeVaried) {
-  const auto runs = runs_of(kSteps + "matrix: {steps.0.timeout: [1s, 2s], steps.0.labels: [[x], [y, z]]}");
+  const auto runs = runs_of(kPlanSteps + "matrix: {steps.0.timeout: [1s, 2s], steps.0.labels: [[x], [y, z]]}");
   ASSERT_EQ(runs.size(), 4u);
   EXPECT_EQ(runs[3].scenario->steps[0]->control.timeout, std::chrono::seconds(2));
   EXPECT_EQ(option(runs[3], 0, "labels"), json::parse(R"(["y", "z"])"));
@@ -146,7 +146,7 @@ TEST(Matrix, ARequiredKeyMayComeFromTheMatrix) {
 }
 
 TEST(Matrix, LimitsTimeoutAndUnionsCanBeVaried) {
-  const auto runs = runs_of(kSteps +
+  const auto runs = runs_of(kPlanSteps +
                             "matrix: {timeout: [1m, 2m], limits.downtime.max: [1s], runtime.pause.balloon: "
                             "[auto, off, 128MiB]}");
   ASSERT_EQ(runs.size(), 6u);
@@ -157,66 +157,66 @@ TEST(Matrix, LimitsTimeoutAndUnionsCanBeVaried) {
 }
 
 TEST(Matrix, APathThatLeadsNowhereIsAnError) {
-  EXPECT_EQ(errors(kSteps + "matrix: {runtime.uffd.on_remov: [zero]}"),
+  EXPECT_EQ(plan_errors(kPlanSteps + "matrix: {runtime.uffd.on_remov: [zero]}"),
             "8:10: unknown key 'on_remov' in runtime.uffd; did you mean 'on_remove'? known: on_remove, on_eagain, "
             "event_order, prefetch, workers, prefetch_chunk, read_retries, handler\n");
-  EXPECT_EQ(errors(kSteps + "matrix: {uffd.on_remove: [zero]}"),
+  EXPECT_EQ(plan_errors(kPlanSteps + "matrix: {uffd.on_remove: [zero]}"),
             "8:10: matrix: 'uffd' cannot be varied; did you mean 'runtime.uffd.on_remove'?\n");
   EXPECT_EQ(
-      errors(kSteps + "matrix: {name: [a, b]}"),
+      plan_errors(kPlanSteps + "matrix: {name: [a, b]}"),
       "8:10: matrix: 'name' cannot be varied; a path begins with vm, runtime, limits, timeout, steps, or the kind "
       "of a step\n");
-  EXPECT_EQ(errors(kSteps + "matrix: {steps.9.size: [1]}"),
+  EXPECT_EQ(plan_errors(kPlanSteps + "matrix: {steps.9.size: [1]}"),
             "8:10: matrix: no step '9'; give an index below 4, or a step's `id` or `as`\n");
-  EXPECT_EQ(errors(kSteps + "matrix: {make.size: [1, 2]}"),
+  EXPECT_EQ(plan_errors(kPlanSteps + "matrix: {make.size: [1, 2]}"),
             "8:10: matrix: the scenario has 2 steps 'make'; say which by index: steps.0\n");
-  EXPECT_EQ(errors(kSteps + "matrix: {use.thing: [a]}"), "8:10: matrix: the scenario has no step 'use'\n");
-  EXPECT_EQ(errors(kSteps + "matrix: {vm..memory: [1GiB]}"),
+  EXPECT_EQ(plan_errors(kPlanSteps + "matrix: {use.thing: [a]}"), "8:10: matrix: the scenario has no step 'use'\n");
+  EXPECT_EQ(plan_errors(kPlanSteps + "matrix: {vm..memory: [1GiB]}"),
             "8:10: matrix: an empty name in the path; write it as runtime.uffd.on_remove\n");
-  EXPECT_EQ(errors(kSteps + "matrix: {wait.duration: [1s]}"),
+  EXPECT_EQ(plan_errors(kPlanSteps + "matrix: {wait.duration: [1s]}"),
             "8:10: matrix: 'duration' leads into '1s'; end the path before it, or write the value as a map\n");
-  EXPECT_EQ(errors(kSteps + "matrix: {steps.0: [1s]}"),
+  EXPECT_EQ(plan_errors(kPlanSteps + "matrix: {steps.0: [1s]}"),
             "8:10: matrix: no option of a step; write it as steps.3.prefetch\n");
 }
 
 TEST(Matrix, AValueIsCheckedWhereItIsWritten) {
-  EXPECT_EQ(errors(kSteps + "matrix: {vm.memory: [128MiB, 100]}"),
+  EXPECT_EQ(plan_errors(kPlanSteps + "matrix: {vm.memory: [128MiB, 100]}"),
             "8:30: vm.memory: expected a size such as 256MiB, got '100'; write a whole number and B, "
             "KiB, MiB, GiB or TiB, for example 256MiB\n");
 }
 
 TEST(Matrix, AxesHaveDistinctValuesAndPlaces) {
-  EXPECT_EQ(errors(kSteps + "matrix: {vm.memory: [1GiB, 1024MiB]}"),
+  EXPECT_EQ(plan_errors(kPlanSteps + "matrix: {vm.memory: [1GiB, 1024MiB]}"),
             "8:28: matrix: vm.memory has the value '1024MiB' twice\n");
-  EXPECT_EQ(errors(kSteps + "matrix: {steps.0.size: [1], steps.a.size: [2]}"),
+  EXPECT_EQ(plan_errors(kPlanSteps + "matrix: {steps.0.size: [1], steps.a.size: [2]}"),
             "8:29: matrix: 'steps.a.size' and 'steps.0.size' set the same\n");
-  EXPECT_EQ(errors(kSteps + "matrix: {vm.balloon: [{}], vm.balloon.deflate_on_oom: [on]}"),
+  EXPECT_EQ(plan_errors(kPlanSteps + "matrix: {vm.balloon: [{}], vm.balloon.deflate_on_oom: [on]}"),
             "8:28: matrix: 'vm.balloon.deflate_on_oom' and 'vm.balloon' set the same\n");
 }
 
 TEST(Matrix, ItsFormIsChecked) {
-  EXPECT_EQ(errors(kSteps + "matrix: [a]"),
+  EXPECT_EQ(plan_errors(kPlanSteps + "matrix: [a]"),
             "8:9: matrix: expected a map from paths such as runtime.uffd.on_remove to lists of values, got a list\n");
-  EXPECT_EQ(errors(kSteps + "matrix: {vm.vcpus: 3}"),
+  EXPECT_EQ(plan_errors(kPlanSteps + "matrix: {vm.vcpus: 3}"),
             "8:20: matrix.vm.vcpus: expected a list of values, or a range such as 0..200, got '3'\n");
-  EXPECT_EQ(errors(kSteps + "matrix: {vm.vcpus: []}"), "8:20: matrix.vm.vcpus: no values\n");
-  EXPECT_EQ(errors(kSteps + "matrix: {vm.vcpus: 5..1}"), "8:20: matrix.vm.vcpus: an empty range\n");
-  EXPECT_EQ(errors(kSteps + "matrix: {vm.vcpus: 1..9999999999}"), "8:20: matrix.vm.vcpus: more than 10000 values\n");
-  EXPECT_EQ(errors(kSteps + "matrix: {vm.vcpus: {from: 1}}"),
+  EXPECT_EQ(plan_errors(kPlanSteps + "matrix: {vm.vcpus: []}"), "8:20: matrix.vm.vcpus: no values\n");
+  EXPECT_EQ(plan_errors(kPlanSteps + "matrix: {vm.vcpus: 5..1}"), "8:20: matrix.vm.vcpus: an empty range\n");
+  EXPECT_EQ(plan_errors(kPlanSteps + "matrix: {vm.vcpus: 1..9999999999}"), "8:20: matrix.vm.vcpus: more than 10000 values\n");
+  EXPECT_EQ(plan_errors(kPlanSteps + "matrix: {vm.vcpus: {from: 1}}"),
             "8:20: key 'to' is missing in matrix.vm.vcpus; add it: to, a whole number\n");
-  EXPECT_EQ(errors(kSteps + "matrix: {vm.vcpus: {from: 1, to: 4, step: 0}}"),
+  EXPECT_EQ(plan_errors(kPlanSteps + "matrix: {vm.vcpus: {from: 1, to: 4, step: 0}}"),
             "8:43: matrix.vm.vcpus.step: expected a whole number from 1 to 9223372036854775807, got '0'\n");
 }
 
 TEST(Matrix, TheNumberOfPointsIsBounded) {
-  EXPECT_EQ(errors(kSteps + "matrix: {steps.0.size: 1..100, steps.b.size: 1..100, vm.vcpus: 1..64}"),
+  EXPECT_EQ(plan_errors(kPlanSteps + "matrix: {steps.0.size: 1..100, steps.b.size: 1..100, vm.vcpus: 1..64}"),
             "8:10: the matrix has more than 100000 points; split the scenario\n");
 }
 
 TEST(Matrix, ExtremesOfARangeDoNotOverflow) {
-  EXPECT_EQ(errors(kSteps + "matrix: {vm.vcpus: -9223372036854775808..9223372036854775807}"),
+  EXPECT_EQ(plan_errors(kPlanSteps + "matrix: {vm.vcpus: -9223372036854775808..9223372036854775807}"),
             "8:20: matrix.vm.vcpus: more than 10000 values\n");
-  EXPECT_THAT(errors(kSteps + "matrix: {steps.0.size: {from: 9223372036854775806, to: 9223372036854775807}}"),
+  EXPECT_THAT(plan_errors(kPlanSteps + "matrix: {steps.0.size: {from: 9223372036854775806, to: 9223372036854775807}}"),
               HasSubstr("got '9223372036854775806'"));
 }
 
@@ -232,7 +232,7 @@ TEST(Matrix, ACombinationThatIsInvalidIsFoundByThePlan) {
 // ---- which expectation decides
 
 TEST(PlanExpectation, TheFirstEntryThatMatchesDecides) {
-  const auto runs = runs_of(kSteps +
+  const auto runs = runs_of(kPlanSteps +
                             "matrix: {runtime.uffd.on_remove: [zero, ignore, stop], runtime.snapshot.sync: [on, off]}\n"
                             "expect:\n"
                             "  - when: {runtime.uffd.on_remove: stop, runtime.snapshot.sync: no}\n"
@@ -246,7 +246,7 @@ TEST(PlanExpectation, TheFirstEntryThatMatchesDecides) {
 }
 
 TEST(PlanExpectation, ValuesAreComparedByMeaningNotBySpelling) {
-  const auto runs = runs_of(kSteps +
+  const auto runs = runs_of(kPlanSteps +
                             "matrix: {vm.memory: [1024MiB, 128MiB]}\n"
                             "expect: [{when: {vm.memory: 1GiB}, verdict: fail}]\n");
   EXPECT_EQ(runs[0].expectation.verdict, Verdict::kFail);
@@ -254,7 +254,7 @@ TEST(PlanExpectation, ValuesAreComparedByMeaningNotBySpelling) {
 }
 
 TEST(PlanExpectation, AListCanBeOneValue) {
-  const auto runs = runs_of(kSteps +
+  const auto runs = runs_of(kPlanSteps +
                             "matrix: {vm.kernel_args: [[a], [a, b]]}\n"
                             "expect: [{when: {vm.kernel_args: [a, b]}, verdict: fail}]\n");
   EXPECT_EQ(runs[0].expectation.verdict, Verdict::kPass);
@@ -346,7 +346,7 @@ TEST(Judge, APassWithAFindingIsNotAPass) {
 
 TEST(CheckLimits, EachBrokenBoundIsAFinding) {
   const Limits limits =
-      loaded(kSteps + "limits: {restore_to_healthy: {p50: 500ms, max: 3s}, downtime: {max: 1ms}}").first_point.limits;
+      loaded(kPlanSteps + "limits: {restore_to_healthy: {p50: 500ms, max: 3s}, downtime: {max: 1ms}}").first_point.limits;
   report::RunResult run;
   for (const double ms : {100.0, 200.0, 3001.0}) {
     report::RestoreReport restore;
@@ -361,7 +361,7 @@ TEST(CheckLimits, EachBrokenBoundIsAFinding) {
 }
 
 TEST(CheckLimits, ARestoreIsSlowerThanTheFirstOneOfItsGuestFromItsSnapshot) {
-  const Limits limits = loaded(kSteps + "limits: {restore_slowdown: {p50: 50ms, max: 250ms}}").first_point.limits;
+  const Limits limits = loaded(kPlanSteps + "limits: {restore_slowdown: {p50: 50ms, max: 250ms}}").first_point.limits;
   report::RunResult run;
   const auto restored = [&run](const char* guest, const char* from, double ms) {
     report::RestoreReport restore;
@@ -383,7 +383,7 @@ TEST(CheckLimits, ARestoreIsSlowerThanTheFirstOneOfItsGuestFromItsSnapshot) {
 }
 
 TEST(CheckLimits, AtTheLimitIsWithinIt) {
-  const Limits limits = loaded(kSteps + "limits: {downtime: {mean: 10ms, p99: 20ms}}").first_point.limits;
+  const Limits limits = loaded(kPlanSteps + "limits: {downtime: {mean: 10ms, p99: 20ms}}").first_point.limits;
   report::RunResult run;
   run.pauses.resize(2);
   run.pauses[1].downtime_ms = 20;
@@ -405,7 +405,7 @@ TEST(ExpectedTime, IsThatOfTheStepsAndAtMostTheTimeout) {
 }
 
 TEST(PlanJson, ComesBackWithoutTheFile) {
-  const auto runs = runs_of(kSteps +
+  const auto runs = runs_of(kPlanSteps +
                             "seed: 3\nmatrix: {runtime.uffd.on_remove: [zero, ignore], steps.0.labels: [[x], [y, 1]]}\n"
                             "expect: [{when: {runtime.uffd.on_remove: ignore}, verdict: fail, findings: [hang]}]\n");
   for (const RunPlan& run : runs) {
@@ -422,7 +422,7 @@ TEST(PlanJson, ComesBackWithoutTheFile) {
 }
 
 TEST(PlanJson, WhatIsDamagedIsRefused) {
-  const json good = to_json(runs_of(kSteps)[0]);
+  const json good = to_json(runs_of(kPlanSteps)[0]);
   EXPECT_TRUE(run_plan_from_json(good));
   for (const auto& [key, value] : good.items()) {
     if (key == "resolved" || key == "scenario") continue;  // For readers only.

@@ -15,7 +15,7 @@ using Manner = FakeGuest::Manner;
 using testing::SizeIs;
 
 constexpr std::uint32_t kPort = 0x10000 + 8080;
-constexpr Duration kForEver = 1h;
+constexpr Duration kLongGrace = 1h;
 
 std::size_t open_descriptors() {
   const std::filesystem::directory_iterator all("/proc/self/fd");
@@ -184,7 +184,7 @@ TEST_F(ProxyTest, a_drain_ends_with_the_last_connection) {
   Pair pair = connect();
   asio::post(context, [&] { pair.guest.close(); });
   asio::post(context, [&] { pair.client.close(); });
-  EXPECT_EQ(number(in_flight.drain(kForEver)), 0u);
+  EXPECT_EQ(number(in_flight.drain(kLongGrace)), 0u);
 }
 
 TEST_F(ProxyTest, force_close_resets_clients_and_leaves_no_descriptor) {
@@ -206,7 +206,7 @@ TEST_F(ProxyTest, force_close_resets_clients_and_leaves_no_descriptor) {
 
 TEST_F(ProxyTest, force_close_ends_those_that_the_guest_has_not_answered_yet) {
   guest_is(Manner::kSilent);
-  start({.connect_timeout = kForEver});
+  start({.connect_timeout = kLongGrace});
   Peer waiting = client();
   until([&] { return guest->seen() == 1; });
   EXPECT_EQ(number(in_flight.force_close()), 1u);

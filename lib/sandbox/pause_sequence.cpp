@@ -13,7 +13,6 @@ using namespace std::chrono_literals;
 using namespace phases;  // NOLINT: names of this folder
 
 constexpr Duration kPrepareDeadline = 30s;
-constexpr Duration kMonitorDeadline = 10s;
 constexpr Duration kStorageDeadline = 120s;  // For what depends on a disk.
 
 }  // namespace

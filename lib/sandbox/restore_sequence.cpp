@@ -14,7 +14,6 @@ using namespace std::chrono_literals;
 using namespace phases;  // NOLINT: names of this folder
 
 constexpr Duration kVmmDeadline = 20s;
-constexpr Duration kMonitorDeadline = 10s;  // For what a VMM does in milliseconds.
 constexpr Duration kBootBudget = 120s;      // From the first instruction to the agent, under emulation.
 constexpr std::size_t kEntropyBytes = 64;
 

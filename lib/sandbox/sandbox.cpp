@@ -8,11 +8,6 @@
 #include "lib/sandbox/randomness.h"
 
 namespace snaphammer::sandbox {
-namespace {
-
-constexpr Duration kMonitorDeadline = std::chrono::seconds(10);  // For what a VMM does in milliseconds.
-
-}  // namespace
 
 Sandbox::Sandbox(asio::any_io_executor executor, vmm::Backend& backend, SandboxConfig config, SandboxPaths paths,
                  PhaseObserver* observer)

@@ -16,7 +16,7 @@ constexpr std::size_t kMaxText = 16_MiB;
 constexpr int kMaxDepth = 64;  // Bounds the recursion of every later walk over the metadata.
 constexpr std::size_t kMaxIdLength = 128;
 
-Error corrupt(std::string what) { return Error(ErrorKind::kCorrupt, "manifest: " + std::move(what)); }
+Error corrupt_manifest(std::string what) { return Error(ErrorKind::kCorrupt, "manifest: " + std::move(what)); }
 
 // The last member of the text and its end; what it follows ends in ",\n".
 std::string seal_of(std::string_view body) {
@@ -33,10 +33,10 @@ std::string seal(const json& document) {
 // The document without its checksum, once that is right.
 Result<json> unseal(std::string_view text) {
   static const std::size_t seal_length = seal_of("").size();
-  if (text.size() > kMaxText) return corrupt(fmt::format("{} bytes are too many", text.size()));
-  if (text.size() < seal_length) return corrupt("is cut off");
+  if (text.size() > kMaxText) return corrupt_manifest(fmt::format("{} bytes are too many", text.size()));
+  if (text.size() < seal_length) return corrupt_manifest("is cut off");
   const std::string_view body = text.substr(0, text.size() - seal_length);
-  if (text.substr(body.size()) != seal_of(body)) return corrupt("does not match its checksum");
+  if (text.substr(body.size()) != seal_of(body)) return corrupt_manifest("does not match its checksum");
 
   bool too_deep = false;
   const auto bound_depth = [&](int depth, json::parse_event_t, json&) {
@@ -44,8 +44,8 @@ Result<json> unseal(std::string_view text) {
     return !too_deep;
   };
   json document = json::parse(text, bound_depth, /*allow_exceptions=*/false);
-  if (too_deep) return corrupt("is nested too deeply");
-  if (!document.is_object()) return corrupt("is not a JSON object");
+  if (too_deep) return corrupt_manifest("is nested too deeply");
+  if (!document.is_object()) return corrupt_manifest("is not a JSON object");
   document.erase("checksum");
   return document;
 }
@@ -97,7 +97,7 @@ class Members {
   /// After the last member.
   Result<void> done() {
     if (!failure_ && !object_.empty()) fail(fmt::format("unknown member '{}'", object_.begin().key()));
-    if (failure_) return corrupt(*failure_);
+    if (failure_) return corrupt_manifest(*failure_);
     return {};
   }
 
@@ -133,7 +133,7 @@ Result<std::chrono::sys_seconds> read_time(const std::string& text) {
     const std::chrono::sys_seconds time{std::chrono::seconds(::timegm(&parts))};
     if (format_time(time) == text) return time;
   }
-  return corrupt("'created' is not a time");
+  return corrupt_manifest("'created' is not a time");
 }
 
 }  // namespace
@@ -212,7 +212,7 @@ Result<Manifest> parse_manifest(std::string_view text) {
   if (!parent.is_null()) {
     SNAP_ASSIGN(manifest.parent, read_ref(std::move(parent)));
   }
-  if (!sources.is_array()) return corrupt("'sources' is not a list");
+  if (!sources.is_array()) return corrupt_manifest("'sources' is not a list");
   for (json& source : sources) {
     SNAP_ASSIGN(GenerationRef ref, read_ref(std::move(source)));
     manifest.sources.push_back(std::move(ref));

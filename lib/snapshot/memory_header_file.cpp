@@ -21,7 +21,7 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "records are copied as they are");
 
-constexpr std::uint64_t kMagic = 0x0a52444850414e53;  // "SNAPHDR\n"
+constexpr std::uint64_t kHeaderMagic = 0x0a52444850414e53;  // "SNAPHDR\n"
 constexpr std::uint32_t kVersion = 1;
 constexpr ByteCount kMaxSize = ByteCount{1} << 47;
 
@@ -54,14 +54,14 @@ std::vector<T> take(std::span<const std::byte>& rest, std::size_t count) {
   return values;
 }
 
-Error corrupt(std::string what) { return Error(ErrorKind::kCorrupt, "memory header: " + std::move(what)); }
+Error corrupt_header(std::string what) { return Error(ErrorKind::kCorrupt, "memory header: " + std::move(what)); }
 
 Result<void> check_sources(const MemoryHeader& header) {
-  if (header.map.sources.size() < 2) return corrupt("fewer than 2 sources");
-  if (!header.map.sources[MemoryMap::kZerosSource].nil()) return corrupt("source 0 is not the nil build id");
+  if (header.map.sources.size() < 2) return corrupt_header("fewer than 2 sources");
+  if (!header.map.sources[MemoryMap::kZerosSource].nil()) return corrupt_header("source 0 is not the nil build id");
   std::set<BuildId> seen;
   for (const BuildId& build : header.map.sources) {
-    if (!seen.insert(build).second) return corrupt("source " + build.hex() + " is listed twice");
+    if (!seen.insert(build).second) return corrupt_header("source " + build.hex() + " is listed twice");
   }
   return {};
 }
@@ -70,7 +70,7 @@ Result<void> check_sources(const MemoryHeader& header) {
 Result<void> check_run(const MemoryHeader& header, std::size_t index, std::vector<ByteCount>& ends) {
   const Run& run = header.map.runs[index];
   const auto bad = [&](std::string_view what) {
-    return corrupt(fmt::format("run {} (guest {:#x}+{:#x}, source {}, storage {:#x}) {}", index, run.offset, run.length,
+    return corrupt_header(fmt::format("run {} (guest {:#x}+{:#x}, source {}, storage {:#x}) {}", index, run.offset, run.length,
                                run.source, run.storage, what));
   };
   const ByteCount expected = index == 0 ? 0 : header.map.runs[index - 1].end();
@@ -99,13 +99,13 @@ Result<void> check_runs(const MemoryHeader& header) {
   std::vector<ByteCount> ends(header.map.sources.size(), kNoRun);
   for (std::size_t index = 0; index < header.map.runs.size(); ++index) SNAP_TRY(check_run(header, index, ends));
   const ByteCount end = header.map.runs.empty() ? 0 : header.map.runs.back().end();
-  if (end != header.map.size) return corrupt(fmt::format("runs end at {:#x} of {:#x}", end, header.map.size));
+  if (end != header.map.size) return corrupt_header(fmt::format("runs end at {:#x} of {:#x}", end, header.map.size));
   if (ends[MemoryMap::kOwnSource] != header.stored()) {
-    return corrupt(
+    return corrupt_header(
         fmt::format("its runs use {:#x} of {:#x} stored bytes", ends[MemoryMap::kOwnSource], header.stored()));
   }
   for (std::size_t source = 2; source < ends.size(); ++source) {
-    if (ends[source] == kNoRun) return corrupt("source " + header.map.sources[source].hex() + " is not used");
+    if (ends[source] == kNoRun) return corrupt_header("source " + header.map.sources[source].hex() + " is not used");
   }
   return {};
 }
@@ -116,7 +116,7 @@ std::vector<std::byte> encode(const MemoryHeader& header) {
   std::vector<std::byte> file;
   file.reserve(sizeof(FixedPart) + header.map.sources.size() * sizeof(BuildId) +
                header.map.runs.size() * sizeof(RunRecord) + header.blocks.size() * sizeof(Checksum));
-  const FixedPart fixed{.magic = kMagic,
+  const FixedPart fixed{.magic = kHeaderMagic,
                         .version = kVersion,
                         .page_size = kPageSize,
                         .size = header.map.size,
@@ -134,24 +134,24 @@ std::vector<std::byte> encode(const MemoryHeader& header) {
 }
 
 Result<MemoryHeader> decode_header(std::span<const std::byte> file) {
-  if (file.size() < sizeof(FixedPart)) return corrupt(fmt::format("{} bytes are too few", file.size()));
+  if (file.size() < sizeof(FixedPart)) return corrupt_header(fmt::format("{} bytes are too few", file.size()));
   std::span<const std::byte> rest = file;
   const FixedPart fixed = take<FixedPart>(rest, 1).front();
-  if (fixed.magic != kMagic) return corrupt("does not begin with its magic number");
+  if (fixed.magic != kHeaderMagic) return corrupt_header("does not begin with its magic number");
   if (fixed.version != kVersion) {
     return Error(ErrorKind::kUnfit,
                  fmt::format("memory header: version {}, this program knows {}", fixed.version, kVersion))
         .advise("take the snapshot again with this version, or use the one that wrote it");
   }
-  if (fixed.page_size != kPageSize) return corrupt(fmt::format("page size {}", fixed.page_size));
+  if (fixed.page_size != kPageSize) return corrupt_header(fmt::format("page size {}", fixed.page_size));
   if (fixed.size == 0 || fixed.size % kPageSize != 0 || fixed.size > kMaxSize) {
-    return corrupt(fmt::format("guest memory of {} bytes", fixed.size));
+    return corrupt_header(fmt::format("guest memory of {} bytes", fixed.size));
   }
   // Each count alone is bounded by the file's size, so their sum cannot overflow.
   const bool fits = std::max({fixed.sources, fixed.runs, fixed.blocks}) <= file.size();
   if (!fits || fixed.sources * sizeof(BuildId) + fixed.runs * sizeof(RunRecord) + fixed.blocks * sizeof(Checksum) !=
                    rest.size()) {
-    return corrupt(fmt::format("{} bytes do not hold {} sources, {} runs and {} blocks", file.size(), fixed.sources,
+    return corrupt_header(fmt::format("{} bytes do not hold {} sources, {} runs and {} blocks", file.size(), fixed.sources,
                                fixed.runs, fixed.blocks));
   }
 
@@ -161,7 +161,7 @@ Result<MemoryHeader> decode_header(std::span<const std::byte> file) {
   header.map.runs.reserve(fixed.runs);
   for (const RunRecord& record : take<RunRecord>(rest, fixed.runs)) {
     if (record.source >= fixed.sources) {
-      return corrupt(fmt::format("run {} names source {} of {}", header.map.runs.size(), record.source, fixed.sources));
+      return corrupt_header(fmt::format("run {} names source {} of {}", header.map.runs.size(), record.source, fixed.sources));
     }
     header.map.runs.push_back({.offset = record.offset,
                                .length = record.length,

@@ -21,7 +21,7 @@ struct Where {
   BuildId build;  // Nil: it is zeros.
   ByteCount storage = 0;
 };
-using Model = std::array<Where, kStripes>;
+using LargeModel = std::array<Where, kStripes>;
 
 class HeaderChain {
  public:
@@ -32,7 +32,7 @@ class HeaderChain {
     const BuildId own{{.high = 7, .low = ++counter_}};
     HeaderBuilder builder(own, kStripes * kStripe);
     const auto parent = generations_.empty() ? generations_.end() : pick();
-    Model model;
+    LargeModel model;
     std::size_t stored = 0;
     for (std::size_t stripe = 0; stripe < kStripes;) {
       const std::size_t end = std::min<std::size_t>(kStripes, stripe + 1 + below(12));
@@ -60,11 +60,11 @@ class HeaderChain {
 
  private:
   std::uint64_t below(std::uint64_t limit) { return random_() % limit; }
-  std::map<std::uint64_t, std::pair<MemoryHeader, Model>>::const_iterator pick() {
+  std::map<std::uint64_t, std::pair<MemoryHeader, LargeModel>>::const_iterator pick() {
     return std::next(generations_.begin(), static_cast<std::ptrdiff_t>(below(generations_.size())));
   }
 
-  static std::string check(const MemoryMap& map, const Model& model) {
+  static std::string check(const MemoryMap& map, const LargeModel& model) {
     ByteCount position = 0;
     for (const Run& run : map.runs) {
       if (run.offset != position || run.length == 0) return "a gap or an overlap at " + std::to_string(position);
@@ -88,7 +88,7 @@ class HeaderChain {
 
   std::mt19937_64 random_;
   const std::vector<Checksum> blocks_ = std::vector<Checksum>(kStripe / kPageSize, Checksum{{1, 2}});
-  std::map<std::uint64_t, std::pair<MemoryHeader, Model>> generations_;
+  std::map<std::uint64_t, std::pair<MemoryHeader, LargeModel>> generations_;
   std::uint64_t counter_ = 0;
 };
 

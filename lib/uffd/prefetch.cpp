@@ -8,8 +8,8 @@
 namespace snaphammer::uffd {
 namespace {
 
-Failpoint before_copy("uffd.prefetch.before_copy");  // The bytes are in hand; no lock is held.
-Failpoint after_copy("uffd.prefetch.after_copy");
+Failpoint before_prefetch_copy("uffd.prefetch.before_copy");  // The bytes are in hand; no lock is held.
+Failpoint after_prefetch_copy("uffd.prefetch.after_copy");
 
 /// How long to wait for the kernel to finish a change that it refuses copies for. Nothing tells when it has.
 constexpr Duration kPause = std::chrono::microseconds(50);
@@ -101,11 +101,11 @@ Result<void> Prefetcher::fetch(Extent chunk) {
   if (!missing) return {};
   const Extent rest = {missing->offset, end - missing->offset};
   SNAP_ASSIGN(const std::span<const std::byte> bytes, reader_.read(rest.offset, rest.length));
-  SNAP_TRY(before_copy.hit());
+  SNAP_TRY(before_prefetch_copy.hit());
   for (const Place& place : memory_.places_of(rest)) {
     SNAP_TRY(install(place, bytes.subspan(place.offset - rest.offset, place.length)));
   }
-  return after_copy.hit();
+  return after_prefetch_copy.hit();
 }
 
 Result<void> Prefetcher::install(const Place& place, std::span<const std::byte> bytes) {

@@ -11,12 +11,12 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-constexpr ByteCount kMemory = 1_MiB;
+constexpr ByteCount kSetMemory = 1_MiB;
 
-TEST(WorkingSet, IsEmptyWhenNothingWasTouched) { EXPECT_THAT(WorkingSet(kMemory, {}).record(), IsEmpty()); }
+TEST(WorkingSet, IsEmptyWhenNothingWasTouched) { EXPECT_THAT(WorkingSet(kSetMemory, {}).record(), IsEmpty()); }
 
 TEST(WorkingSet, KeepsTheOrderOfFirstTouch) {
-  WorkingSet set(kMemory, {});
+  WorkingSet set(kSetMemory, {});
   set.touched(64_KiB, 4_KiB);
   set.touched(8_KiB, 4_KiB);
   set.touched(32_KiB, 4_KiB);
@@ -24,7 +24,7 @@ TEST(WorkingSet, KeepsTheOrderOfFirstTouch) {
 }
 
 TEST(WorkingSet, MergesNeighboursThatFollowEachOther) {
-  WorkingSet set(kMemory, {});
+  WorkingSet set(kSetMemory, {});
   set.touched(8_KiB, 4_KiB);
   set.touched(12_KiB, 4_KiB);
   set.touched(16_KiB, 4_KiB);
@@ -32,7 +32,7 @@ TEST(WorkingSet, MergesNeighboursThatFollowEachOther) {
 }
 
 TEST(WorkingSet, LeavesNeighboursApartThatCameInAnotherOrder) {
-  WorkingSet set(kMemory, {});
+  WorkingSet set(kSetMemory, {});
   set.touched(12_KiB, 4_KiB);
   set.touched(8_KiB, 4_KiB);
   EXPECT_THAT(set.record(), ElementsAre(Extent{12_KiB, 4_KiB}, Extent{8_KiB, 4_KiB}));
@@ -53,38 +53,38 @@ TEST(WorkingSet, HoldsTheLastPageOfALargeMemory) {
 }
 
 TEST(WorkingSet, WhatWasForeseenComesFirst) {
-  WorkingSet set(kMemory, {{512_KiB, 8_KiB}, {0, 4_KiB}});
+  WorkingSet set(kSetMemory, {{512_KiB, 8_KiB}, {0, 4_KiB}});
   set.touched(256_KiB, 4_KiB);
   EXPECT_THAT(set.record(), ElementsAre(Extent{512_KiB, 8_KiB}, Extent{0, 4_KiB}, Extent{256_KiB, 4_KiB}));
 }
 
 TEST(WorkingSet, AForeseenPageIsNotRecordedTwice) {
-  WorkingSet set(kMemory, {{512_KiB, 8_KiB}});
+  WorkingSet set(kSetMemory, {{512_KiB, 8_KiB}});
   set.touched(516_KiB, 4_KiB);
   EXPECT_THAT(set.record(), ElementsAre(Extent{512_KiB, 8_KiB}));
 }
 
 TEST(WorkingSet, OfARangePartlyForeseenTheRestIsRecorded) {
-  WorkingSet set(kMemory, {{512_KiB, 8_KiB}});
+  WorkingSet set(kSetMemory, {{512_KiB, 8_KiB}});
   set.touched(508_KiB, 16_KiB);
   EXPECT_THAT(set.record(), ElementsAre(Extent{512_KiB, 8_KiB}, Extent{508_KiB, 4_KiB}, Extent{520_KiB, 4_KiB}));
 }
 
 TEST(WorkingSet, KnowsWhichPagesWereForeseen) {
-  WorkingSet set(kMemory, {{512_KiB, 8_KiB}, {kMemory - 4_KiB, 4_KiB}});
+  WorkingSet set(kSetMemory, {{512_KiB, 8_KiB}, {kSetMemory - 4_KiB, 4_KiB}});
   EXPECT_FALSE(set.is_foreseen(508_KiB));
   EXPECT_TRUE(set.is_foreseen(512_KiB));
   EXPECT_TRUE(set.is_foreseen(516_KiB));
   EXPECT_FALSE(set.is_foreseen(520_KiB));
-  EXPECT_TRUE(set.is_foreseen(kMemory - 4_KiB));
+  EXPECT_TRUE(set.is_foreseen(kSetMemory - 4_KiB));
   set.touched(0, 4_KiB);
   EXPECT_FALSE(set.is_foreseen(0)) << "touched is not foreseen";
 }
 
 TEST(WorkingSet, ForeseesNothingWithoutARecord) {
-  const WorkingSet set(kMemory, {});
+  const WorkingSet set(kSetMemory, {});
   EXPECT_FALSE(set.is_foreseen(0));
-  EXPECT_FALSE(set.is_foreseen(kMemory - 4_KiB));
+  EXPECT_FALSE(set.is_foreseen(kSetMemory - 4_KiB));
   EXPECT_THAT(set.foreseen(), IsEmpty());
 }
 
@@ -93,13 +93,13 @@ TEST(WorkingSet, LeavesOutWhatAFileHasNoRightToForesee) {
       {1, 4_KiB},                              // Not at a page.
       {4_KiB, 100},                            // Not whole pages.
       {4_KiB, 0},                              // Nothing.
-      {kMemory, 4_KiB},                        // Outside.
-      {kMemory - 4_KiB, 8_KiB},                // Reaches outside.
+      {kSetMemory, 4_KiB},                        // Outside.
+      {kSetMemory - 4_KiB, 8_KiB},                // Reaches outside.
       {~ByteCount{0} - 4_KiB + 1, 8_KiB},      // Wraps around.
       {4_KiB, ~ByteCount{0} / 4_KiB * 4_KiB},  // The same by its length.
   };
   for (const Extent& extent : wrong) {
-    const WorkingSet set(kMemory, {extent, {8_KiB, 4_KiB}});
+    const WorkingSet set(kSetMemory, {extent, {8_KiB, 4_KiB}});
     EXPECT_THAT(set.foreseen(), ElementsAre(Extent{8_KiB, 4_KiB})) << extent.offset << "+" << extent.length;
     EXPECT_FALSE(set.is_foreseen(4_KiB));
   }

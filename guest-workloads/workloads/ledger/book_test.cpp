@@ -53,7 +53,7 @@ TEST(Book, ReplacedItKnowsTheOtherEntriesOnly) {
   EXPECT_THAT(book.damaged(), IsEmpty());
 }
 
-std::filesystem::path make_directory() {
+std::filesystem::path make_book_directory() {
   std::string name = "/tmp/book-file-test-XXXXXX";
   return ::mkdtemp(name.data());
 }
@@ -62,7 +62,7 @@ class BookFileTest : public testing::Test {
  protected:
   ~BookFileTest() override { std::filesystem::remove_all(directory); }
 
-  const std::filesystem::path directory = make_directory();
+  const std::filesystem::path directory = make_book_directory();
   const std::string path = directory / "book";
   Book book{Book::Repeats::kAnswered};
 };
