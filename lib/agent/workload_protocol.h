@@ -33,7 +33,8 @@ struct StartWorkload {
   std::string workload;                         ///< The program: /usr/lib/snaphammer/workloads/<workload>.
   std::string as;                               ///< The instance's name.
   std::map<std::string, std::string> args;      ///< Given as `--key value`.
-  Duration timeout = std::chrono::seconds(30);  ///< For its `ready`.
+  /// For its `ready`; long, because a caller with less patience gives up by itself.
+  Duration timeout = std::chrono::minutes(5);
 
   nlohmann::json to_json() const;
   static Result<StartWorkload> from_json(const nlohmann::json& json);
