@@ -11,7 +11,6 @@
 
 #include <cassert>
 #include <map>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -34,8 +33,6 @@ class Catalog {
     [[maybe_unused]] const bool is_new = entries_.emplace(name, std::move(entry)).second;
     assert(is_new && "registered twice");
   }
-  /// Makes `name` part of the format: a scenario that uses it is told that this build lacks it, until it is added.
-  void reserve(std::string name) { reserved_.insert(std::move(name)); }
 
   const Entry* find(std::string_view name) const {
     const auto found = entries_.find(name);
@@ -48,23 +45,14 @@ class Catalog {
     for (const auto& [name, entry] : entries_) names.push_back(name);
     return names;
   }
-  /// What is reserved and has not been added.
-  std::vector<std::string> missing() const {
-    std::vector<std::string> missing;
-    for (const std::string& name : reserved_) {
-      if (find(name) == nullptr) missing.push_back(name);
-    }
-    return missing;
-  }
 
   /// For FieldBuilder::in_catalog().
   static NameLookup lookup() {
-    return {std::string(Entry::kNoun), [] { return of().names(); }, [] { return of().missing(); }};
+    return {std::string(Entry::kNoun), [] { return of().names(); }};
   }
 
  private:
   std::map<std::string, Entry, std::less<>> entries_;
-  std::set<std::string, std::less<>> reserved_;
 };
 
 template <class Entry>

@@ -8,29 +8,10 @@
 
 namespace snaphammer::scenario {
 
-namespace {
-
-bool contains(const std::vector<std::string>& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-/// What the format knows, in this build or not.
-std::vector<std::string> all_names(const NameLookup& lookup) {
-  std::vector<std::string> names = lookup.names();
-  for (std::string& name : lookup.reserved()) names.push_back(std::move(name));
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-}  // namespace
-
 bool check_name(Reader& reader, const Node& node, const std::string& text, const NameLookup& lookup) {
-  if (contains(lookup.names(), text)) return true;
-  if (contains(lookup.reserved(), text)) {
-    if (!reader.options().require_available) return true;
-    return reader.fail(node, fmt::format("{} '{}' is not available in this build", lookup.noun, text));
-  }
-  return reader.fail(node, fmt::format("unknown {} '{}'", lookup.noun, text), advise_names(text, all_names(lookup)));
+  const std::vector<std::string> names = lookup.names();
+  if (std::find(names.begin(), names.end(), text) != names.end()) return true;
+  return reader.fail(node, fmt::format("unknown {} '{}'", lookup.noun, text), advise_names(text, names));
 }
 
 bool check_pattern(Reader& reader, const Node& node, const std::string& text, const std::string& pattern,
@@ -56,7 +37,7 @@ void limit_info(TypeInfo& type, const nlohmann::json& low, const nlohmann::json&
 
 void limit_to_names(TypeInfo& type, const NameLookup& lookup) {
   nlohmann::json& schema = type.schema.contains("items") ? type.schema["items"] : type.schema;
-  schema = {{"type", "string"}, {"enum", all_names(lookup)}};
+  schema = {{"type", "string"}, {"enum", lookup.names()}};
   type.expects = type.schema.contains("items") ? "a list of names of a " + lookup.noun : "the name of a " + lookup.noun;
 }
 

@@ -14,19 +14,18 @@ namespace snaphammer::scenario {
 
 /// A set of names that registrations fill; see Catalog::lookup().
 struct NameLookup {
-  std::string noun;                                    ///< "workload": what a name stands for.
-  std::function<std::vector<std::string>()> names;     ///< What this build has.
-  std::function<std::vector<std::string>()> reserved;  ///< Part of the format, but not in this build.
+  std::string noun;                                 ///< "workload": what a name stands for.
+  std::function<std::vector<std::string>()> names;  ///< In their order.
 };
 
-/// Records an error unless `text` is a known name. A reserved one is an error only when availability is required.
+/// Records an error unless `text` is a known name.
 bool check_name(Reader& reader, const Node& node, const std::string& text, const NameLookup& lookup);
 
 /// Records an error unless `text` matches all of the ECMAScript `pattern`.
 bool check_pattern(Reader& reader, const Node& node, const std::string& text, const std::string& pattern,
                    const std::string& meaning);
 
-/// Adds to a type that it is limited to a range, or to names (reserved ones too: the schema is the format's).
+/// Adds to a type that it is limited to a range, or to names.
 void limit_info(TypeInfo& type, const nlohmann::json& low, const nlohmann::json& high);
 void limit_to_names(TypeInfo& type, const NameLookup& lookup);
 

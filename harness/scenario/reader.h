@@ -19,7 +19,7 @@
 namespace snaphammer::scenario {
 
 struct ReadOptions {
-  /// Whether what this build does not implement (a step without an executor, a fault that nobody registered) is an
+  /// Whether what this build does not implement (a step without an executor, a value that no backend has) is an
   /// error. Off only to check the format as such.
   bool require_available = true;
 };
