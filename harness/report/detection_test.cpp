@@ -184,7 +184,7 @@ TEST(DetectionTime, OfNothingFoundIsNothing) {
 
 // ---- the reports
 
-CampaignResult catalogue_campaign() {
+CampaignResult one_catalogue() {
   CampaignResult result;
   result.tool = {{"name", "snaphammer"}, {"version", "0.1.0"}};
   result.campaign = "20260131-235959-4f1c";
@@ -220,11 +220,11 @@ std::string rendered(const std::string& format, const CampaignResult& campaign) 
   return found == report_formats().end() ? "no such format" : found->render(campaign);
 }
 
-TEST(DetectionReport, ForPeople) { expect_golden("detection.md", rendered("detection", catalogue_campaign())); }
-TEST(DetectionReport, ForPrograms) { expect_golden("detection.json", rendered("detection-json", catalogue_campaign())); }
+TEST(DetectionReport, ForPeople) { expect_golden("detection.md", rendered("detection", one_catalogue())); }
+TEST(DetectionReport, ForPrograms) { expect_golden("detection.json", rendered("detection-json", one_catalogue())); }
 
 TEST(DetectionReport, OfNothingIsNotAsExpected) {
-  CampaignResult empty = catalogue_campaign();
+  CampaignResult empty = one_catalogue();
   empty.runs.clear();
   EXPECT_THAT(rendered("detection", empty), HasSubstr("0 of 0 rows as expected"));
   EXPECT_FALSE(nlohmann::json::parse(rendered("detection-json", empty)).at("as_expected").get<bool>());
