@@ -39,11 +39,12 @@ void FaultQueue::set_aside(std::uint64_t address) {
   set_aside_.push_back(address);
 }
 
-bool FaultQueue::begin_serving() {
+std::optional<Fault> FaultQueue::begin_serving() {
   const std::lock_guard lock(mutex_);
-  if (set_aside_.empty() || serving_ >= workers_) return false;
-  ++serving_;
-  return true;
+  if (serving_ >= workers_) return std::nullopt;
+  std::optional<Fault> fault = take_locked(set_aside_);
+  if (fault) ++serving_;
+  return fault;
 }
 
 std::optional<Fault> FaultQueue::next_set_aside() {

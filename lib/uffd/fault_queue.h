@@ -5,10 +5,9 @@
 //     if (!at_hand(*fault)) queue.set_aside(fault->address);    // what must be waited for is left to a worker
 //     else if (serve(*fault)) queue.resolved(fault->address);
 //   }
-//   if (queue.begin_serving()) {                          // one of `workers` slots, when something was set aside
-//     while (auto fault = queue.next_set_aside()) {       // gives the slot back when there is no more
-//       if (serve(*fault)) queue.resolved(fault->address);
-//     }
+//   for (auto fault = queue.begin_serving(); fault;       // takes one of `workers` slots, when something was set aside
+//        fault = queue.next_set_aside()) {                // gives the slot back when there is no more
+//     if (serve(*fault)) queue.resolved(fault->address);
 //   }
 //
 // Its length is bounded by the guest's pages, and in fact by the threads that can fault. Thread-safe.
@@ -51,12 +50,12 @@ class FaultQueue {
   std::optional<Fault> next();
   /// Leaves a fault that next() returned to a worker.
   void set_aside(std::uint64_t address);
-  /// Takes a slot if something was set aside and a slot is free.
-  bool begin_serving();
+  /// Takes a slot and a fault for it, if something was set aside and a slot is free: who gets a slot has something to do.
+  std::optional<Fault> begin_serving();
   /// The next fault for a worker; nullopt when there is none, and the caller's slot is free again.
   std::optional<Fault> next_set_aside();
 
-  /// What became of a fault that next() or next_set_aside() returned.
+  /// What became of a fault that next(), begin_serving() or next_set_aside() returned.
   void resolved(std::uint64_t address);
   void defer(std::uint64_t address);
   void failed(std::uint64_t address, Error error);

@@ -56,17 +56,18 @@ Result<void> FaultServer::loop() {
   Hand hand = new_hand();
   while (!is_over()) {
     std::unique_lock reading(reading_);
-    bool working = queue_.begin_serving();
-    while (!working && !is_over()) {
+    hand.events_went_on = false;  // Others have read since.
+    std::optional<Fault> fault = queue_.begin_serving();
+    while (!fault && !is_over()) {
       SNAP_TRY(take_turn(hand));
-      working = queue_.begin_serving();
+      fault = queue_.begin_serving();
     }
     reading.unlock();
-    while (working) {
-      serve_what_was_set_aside(hand);
+    while (fault) {
+      serve_what_was_set_aside(*fault, hand);
       // What a worker defers, who reads does not hear of.
       while (queue_.has_deferred() && !is_over()) SNAP_TRY(take_turn(hand));
-      working = queue_.begin_serving();
+      fault = queue_.begin_serving();
     }
   }
   return {};
@@ -99,7 +100,7 @@ Result<bool> FaultServer::read_all(Hand& hand, TimePoint deadline) {
       } else {
         // Only when events are taken in the order in which they were read: what came before is served before.
         serve_what_is_at_hand(hand);
-        if (queue_.begin_serving()) serve_what_was_set_aside(hand);
+        if (const std::optional<Fault> fault = queue_.begin_serving()) serve_what_was_set_aside(*fault, hand);
         queue_.wait_until_served();
         if (!parts_.memory.apply(event)) return any;
       }
@@ -124,8 +125,8 @@ void FaultServer::serve_what_is_at_hand(Hand& hand) {
   }
 }
 
-void FaultServer::serve_what_was_set_aside(Hand& hand) {
-  while (const std::optional<Fault> fault = queue_.next_set_aside()) {
+void FaultServer::serve_what_was_set_aside(const Fault& first, Hand& hand) {
+  for (std::optional<Fault> fault = first; fault; fault = queue_.next_set_aside()) {
     serve(*fault, parts_.memory.page_at(fault->address), hand.reader);
     serve_what_is_at_hand(hand);  // Faults that install() read on its way: nobody else hears of them.
   }
@@ -244,7 +245,7 @@ Result<void> FaultServer::drain(Duration limit) {
     SNAP_TRY(read);
     queue_.retry_deferred();
     serve_what_is_at_hand(hand);
-    if (queue_.begin_serving()) serve_what_was_set_aside(hand);
+    if (const std::optional<Fault> fault = queue_.begin_serving()) serve_what_was_set_aside(*fault, hand);
     const TimePoint now = SteadyClock::now();
     const bool quiet = queue_.wait_until_quiet(std::min(deadline, now + kLongestPause));
     // Looked at last: another thread may have read the event that ends it a moment before this one read nothing.

@@ -70,7 +70,8 @@ class FaultServer {
   Result<bool> read_all(Hand& hand, TimePoint deadline);
   void note_fault(const MemoryEvent& event, TimePoint now);
   void serve_what_is_at_hand(Hand& hand);
-  void serve_what_was_set_aside(Hand& hand);
+  /// As a worker: `first`, which came with its slot, and all others.
+  void serve_what_was_set_aside(const Fault& first, Hand& hand);
   /// Whether a page can be installed without waiting for its bytes; nothing is known of a fault outside of memory.
   bool is_at_hand(const PageView& page, SourceReader& reader, TimePoint now) const;
   /// `page` is what is at the fault's address, or was a moment ago.
