@@ -5,6 +5,8 @@
 
 #include <gmock/gmock.h>
 
+#include "lib/base/testing/temporary_directory.h"
+
 namespace snaphammer::guest {
 namespace {
 
@@ -29,11 +31,8 @@ class NotingSystem : public GuestSystem {
 class Init : public testing::Test {
  protected:
   Init() {
-    std::string name = "/tmp/identity-test-XXXXXX";
-    directory = ::mkdtemp(name.data());
     service.emplace(system, directory / "state");
   }
-  ~Init() override { std::filesystem::remove_all(directory); }
 
   agent::InitRequest request(const std::string& generation) {
     return {.generation = generation,
@@ -46,7 +45,7 @@ class Init : public testing::Test {
     return nlohmann::json::parse(file);
   }
 
-  std::filesystem::path directory;
+  TemporaryDirectory directory;
   NotingSystem system;
   std::optional<IdentityService> service;
 };

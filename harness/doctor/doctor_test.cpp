@@ -7,6 +7,7 @@
 #include "harness/doctor/check.h"
 #include "harness/doctor/checks.h"
 #include "harness/doctor/host_facts.h"
+#include "lib/base/testing/temporary_directory.h"
 
 namespace snaphammer::doctor {
 namespace {
@@ -18,8 +19,6 @@ using testing::HasSubstr;
 class DoctorTest : public testing::Test {
  protected:
   DoctorTest() {
-    std::string name = testing::TempDir() + "doctor-XXXXXX";
-    directory_ = ::mkdtemp(name.data());
     write("image/vmlinuz", "kernel");
     write("image/initramfs", "files");
     write("image/manifest.json", R"({"kernel_release": "6.1.0-cloud"})");
@@ -46,7 +45,6 @@ class DoctorTest : public testing::Test {
       return vmm::AccelChoice{vmm::Accel::kKvm, "1900 M loops/s"};
     };
   }
-  ~DoctorTest() override { fs::remove_all(directory_); }
 
   void write(const std::string& name, const std::string& text) {
     fs::create_directories((directory_ / name).parent_path());
@@ -67,7 +65,7 @@ class DoctorTest : public testing::Test {
     EXPECT_NE(finding.remedy, "");
   }
 
-  fs::path directory_;
+  TemporaryDirectory directory_;
   Host host_;
 };
 

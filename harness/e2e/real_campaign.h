@@ -17,8 +17,8 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/engine/process_list.h"
-#include "harness/engine/testing/temporary_directory.h"
 #include "lib/base/child_process.h"
+#include "lib/base/testing/temporary_directory.h"
 
 namespace snaphammer::e2e {
 
@@ -62,7 +62,7 @@ class RealCampaign : public testing::Test {
   std::vector<std::string> runtime_directories() const;
   void expect_nothing_left() const;
 
-  engine::TemporaryDirectory directory_;
+  TemporaryDirectory directory_;
   std::map<std::string, std::string> environment_;
 };
 

@@ -11,8 +11,8 @@
 #include "harness/engine/journal.h"
 #include "harness/engine/process_list.h"
 #include "harness/engine/testing/scripted_run.h"
-#include "harness/engine/testing/temporary_directory.h"
 #include "lib/base/failpoint.h"
+#include "lib/base/testing/temporary_directory.h"
 
 namespace snaphammer::engine {
 namespace {

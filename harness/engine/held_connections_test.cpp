@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 
 #include "lib/base/testing/run_async.h"
+#include "lib/base/testing/temporary_directory.h"
 #include "lib/proxy/testing/fake_guest.h"
 
 namespace snaphammer::engine {
@@ -19,14 +20,11 @@ using testing::SizeIs;
 class HeldConnectionsTest : public testing::Test {
  protected:
   HeldConnectionsTest() {
-    std::string name = std::filesystem::temp_directory_path() / "held-test-XXXXXX";
-    directory = ::mkdtemp(name.data());
     guest = std::make_unique<FakeGuest>(context.get_executor(), door(), FakeGuest::Manner::kTake);
   }
   ~HeldConnectionsTest() override {
     wait(connections.end());
     wait(guest->end());
-    std::filesystem::remove_all(directory);
   }
 
   /// The guest's end of a new connection.
@@ -46,7 +44,7 @@ class HeldConnectionsTest : public testing::Test {
   void wait(Awaitable<void> what) { run_awaitable(context, std::move(what)); }
   std::filesystem::path door() const { return directory / "v.sock"; }
 
-  std::filesystem::path directory;
+  TemporaryDirectory directory;
   asio::io_context context;
   std::unique_ptr<FakeGuest> guest;
   HeldConnections connections{context.get_executor()};

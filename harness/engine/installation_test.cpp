@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "harness/engine/caches.h"
-#include "harness/engine/testing/temporary_directory.h"
+#include "lib/base/testing/temporary_directory.h"
 
 namespace snaphammer::engine {
 namespace {

@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "harness/engine/testing/scripted_run.h"
-#include "harness/engine/testing/temporary_directory.h"
+#include "lib/base/testing/temporary_directory.h"
 
 namespace snaphammer::engine {
 namespace {

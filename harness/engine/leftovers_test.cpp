@@ -12,9 +12,9 @@
 
 #include "harness/engine/environment.h"
 #include "harness/engine/runtime_directory.h"
-#include "harness/engine/testing/temporary_directory.h"
 #include "lib/base/child_process.h"
 #include "lib/base/testing/run_async.h"
+#include "lib/base/testing/temporary_directory.h"
 
 namespace snaphammer::engine {
 namespace {

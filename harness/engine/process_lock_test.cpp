@@ -10,7 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "harness/engine/testing/temporary_directory.h"
+#include "lib/base/testing/temporary_directory.h"
+
 
 namespace snaphammer::engine {
 namespace {

@@ -15,6 +15,7 @@
 #include "guest-workloads/workloads/base/testing/program.h"
 #include "harness/ledger/record.h"
 #include "lib/base/testing/run_async.h"
+#include "lib/base/testing/temporary_directory.h"
 
 namespace snaphammer::ledger {
 namespace {
@@ -26,11 +27,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 using testing::SizeIs;
-
-std::filesystem::path make_directory() {
-  std::string name = "/tmp/ledger-clients-test-XXXXXX";
-  return ::mkdtemp(name.data());
-}
 
 /// One thread's worth of clients, and a test that waits for what they do.
 class ClientsTest : public workload::ProgramTest {
@@ -61,7 +57,6 @@ class WithLedger : public ClientsTest {
  protected:
   ~WithLedger() override {
     end_clients();
-    std::filesystem::remove_all(directory);
   }
 
   void start_ledger(std::vector<std::string> more = {}) {
@@ -104,7 +99,7 @@ class WithLedger : public ClientsTest {
     return compare([this] { return connect(); });
   }
 
-  const std::filesystem::path directory = make_directory();
+  const TemporaryDirectory directory;
   const std::string identity = directory / "identity.json";
   std::uint16_t port = 0;
   std::vector<int> connections;

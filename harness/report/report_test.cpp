@@ -12,6 +12,7 @@
 #include "harness/report/statistics.h"
 #include "harness/report/summary_table.h"
 #include "harness/report/testing/golden.h"
+#include "lib/base/testing/temporary_directory.h"
 
 namespace snaphammer::report {
 namespace {
@@ -406,17 +407,12 @@ TEST(ResultsSchema, AcceptsResultsAndNothingElse) {
 
 class Reporters : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = fs::temp_directory_path() / "reporters-XXXXXX";
-    directory_ = ::mkdtemp(pattern.data());
-  }
-  void TearDown() override { fs::remove_all(directory_); }
   std::string read(const char* name) {
     std::stringstream text;
     text << std::ifstream(directory_ / name).rdbuf();
     return text.str();
   }
-  fs::path directory_;
+  TemporaryDirectory directory_;
 };
 
 TEST_F(Reporters, SeveralWriteTheirFilesWhenTheCampaignEnds) {

@@ -8,6 +8,7 @@
 #include "harness/scenario/kinds.h"
 #include "harness/scenario/settings_support.h"
 #include "harness/scenario/testing/errors_of.h"
+#include "lib/base/testing/temporary_directory.h"
 
 namespace snaphammer::scenario {
 namespace {
@@ -218,12 +219,6 @@ TEST(Limits, MeasuresAndBoundsAreChecked) {
 
 class LoadFiles : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = fs::temp_directory_path() / "load-test-XXXXXX";
-    directory_ = ::mkdtemp(pattern.data());
-  }
-  void TearDown() override { fs::remove_all(directory_); }
-
   fs::path write(const std::string& name, const std::string& text) {
     const fs::path file = directory_ / name;
     fs::create_directories(file.parent_path());
@@ -232,7 +227,7 @@ class LoadFiles : public ::testing::Test {
   }
   LoadedFiles load(const fs::path& path) { return load_paths(std::vector{path}); }
 
-  fs::path directory_;
+  TemporaryDirectory directory_;
 };
 
 TEST_F(LoadFiles, ADirectoryIsSearchedInOrder) {
@@ -256,7 +251,7 @@ TEST_F(LoadFiles, NamesAreUniqueAmongFiles) {
 
 TEST_F(LoadFiles, AFileThatIsGivenTwiceIsLoadedOnce) {
   const fs::path file = write("a.yaml", kHead + kSteps);
-  const LoadedFiles files = load_paths(std::vector{directory_, file, directory_ / "." / "a.yaml"});
+  const LoadedFiles files = load_paths(std::vector{directory_.path(), file, directory_ / "." / "a.yaml"});
   EXPECT_EQ(errors_of(files.diagnostics), "");
   EXPECT_EQ(files.scenarios.size(), 1u);
 }

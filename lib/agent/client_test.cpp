@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 
 #include "lib/base/testing/run_async.h"
+#include "lib/base/testing/temporary_directory.h"
 
 namespace snaphammer::agent {
 namespace {
@@ -22,12 +23,9 @@ using Local = asio::local::stream_protocol;
 class HostileGuest : public testing::Test {
  protected:
   HostileGuest() {
-    std::string name = "/tmp/client-test-XXXXXX";
-    directory = ::mkdtemp(name.data());
     options.connect_timeout = 500ms;
     options.request_timeout = 1s;
   }
-  ~HostileGuest() override { std::filesystem::remove_all(directory); }
 
   std::filesystem::path door() const { return directory / "door"; }
 
@@ -71,7 +69,7 @@ class HostileGuest : public testing::Test {
     return error_of(asking.exec(request));
   }
 
-  std::filesystem::path directory;
+  TemporaryDirectory directory;
   asio::io_context context;
   ClientOptions options;
   std::optional<Local::acceptor> acceptor;

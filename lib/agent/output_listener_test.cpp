@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 
 #include "lib/base/testing/run_async.h"
+#include "lib/base/testing/temporary_directory.h"
 
 namespace snaphammer::agent {
 namespace {
@@ -18,15 +19,10 @@ using Local = asio::local::stream_protocol;
 class OutputListenerTest : public testing::Test {
  protected:
   OutputListenerTest() {
-    std::string name = "/tmp/output-test-XXXXXX";
-    directory = ::mkdtemp(name.data());
     listener = *OutputListener::listen(context.get_executor(), directory / "door",
                                        [this](const OutputLine& line) { lines.push_back(line); });
   }
-  ~OutputListenerTest() override {
-    listener.reset();
-    std::filesystem::remove_all(directory);
-  }
+  ~OutputListenerTest() override { listener.reset(); }
 
   /// Connects as the guest's agent does.
   Local::socket connect() {
@@ -58,7 +54,7 @@ class OutputListenerTest : public testing::Test {
   std::string beat(std::uint64_t seq) { return "{\"type\":\"beat\",\"seq\":" + std::to_string(seq) + "}\n"; }
   std::string violation() const { return listener->violation() ? listener->violation()->message() : "(none)"; }
 
-  std::filesystem::path directory;
+  TemporaryDirectory directory;
   asio::io_context context;
   std::vector<OutputLine> lines;
   std::unique_ptr<OutputListener> listener;

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 
 #include "lib/base/testing/run_async.h"
+#include "lib/base/testing/temporary_directory.h"
 #include "lib/proxy/testing/fake_guest.h"
 
 namespace snaphammer::proxy {
@@ -24,14 +25,9 @@ std::size_t open_descriptors() {
 
 class ProxyTest : public testing::Test {
  protected:
-  ProxyTest() {
-    std::string name = std::filesystem::temp_directory_path() / "proxy-test-XXXXXX";
-    directory = ::mkdtemp(name.data());
-  }
   ~ProxyTest() override {
     if (proxy) wait(proxy->stop());
     end_guest();
-    std::filesystem::remove_all(directory);
   }
 
   void guest_is(Manner manner) {
@@ -73,7 +69,7 @@ class ProxyTest : public testing::Test {
 
   std::filesystem::path door() const { return directory / "v.sock"; }
 
-  std::filesystem::path directory;
+  TemporaryDirectory directory;
   asio::io_context context;
   InFlight in_flight{context.get_executor()};
   std::unique_ptr<FakeGuest> guest;

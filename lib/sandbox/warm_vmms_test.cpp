@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "lib/base/testing/run_async.h"
+#include "lib/base/testing/temporary_directory.h"
 
 namespace snaphammer::sandbox {
 namespace {
@@ -83,11 +84,8 @@ class CountingBackend final : public vmm::Backend {
 class WarmVmmsTest : public testing::Test {
  protected:
   WarmVmmsTest() {
-    std::string name = "/tmp/warm-vmms-XXXXXX";
-    directory = ::mkdtemp(name.data());
     backend.may_start.set();
   }
-  ~WarmVmmsTest() override { std::filesystem::remove_all(directory); }
 
   WarmVmms warm(unsigned count) {
     return WarmVmms(backend.context.get_executor(), backend, {}, {.sockets = directory, .logs = directory}, count);
@@ -107,7 +105,7 @@ class WarmVmmsTest : public testing::Test {
   }
 
   CountingBackend backend;
-  std::filesystem::path directory;
+  TemporaryDirectory directory;
 };
 
 TEST_F(WarmVmmsTest, HasWhatItIsToldToAndNoMore) {

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "lib/base/testing/temporary_directory.h"
 #include "lib/base/unique_fd.h"
 
 namespace snaphammer::guest {
@@ -20,12 +21,6 @@ constexpr char kHeading[] = "  sl  local_address rem_address   st tx_queue rx_qu
 
 class ListeningPorts : public testing::Test {
  protected:
-  ListeningPorts() {
-    std::string name = "/tmp/listening-ports-test-XXXXXX";
-    directory = ::mkdtemp(name.data());
-  }
-  ~ListeningPorts() override { std::filesystem::remove_all(directory); }
-
   void tcp(const std::string& lines) { std::ofstream(directory / "tcp") << kHeading << lines; }
   void tcp6(const std::string& lines) { std::ofstream(directory / "tcp6") << kHeading << lines; }
   std::vector<std::string> found() {
@@ -35,7 +30,7 @@ class ListeningPorts : public testing::Test {
     return addresses;
   }
 
-  std::filesystem::path directory;
+  TemporaryDirectory directory;
 };
 
 TEST_F(ListeningPorts, AreThoseOfAnyAddressInAscendingOrder) {

@@ -16,6 +16,7 @@
 #include "lib/agent/client.h"
 #include "lib/agent/output_listener.h"
 #include "lib/base/testing/run_async.h"
+#include "lib/base/testing/temporary_directory.h"
 
 namespace snaphammer::guest {
 
@@ -27,8 +28,6 @@ using agent::ExecResult;
 class AgentOnHost : public testing::Test {
  protected:
   explicit AgentOnHost(HttpLimits limits = {}) {
-    std::string name = "/tmp/agent-test-XXXXXX";
-    directory = ::mkdtemp(name.data());
     std::filesystem::create_directory(directory / "workloads");
     config.listen = *Endpoint::parse("unix:" + (directory / "agent.sock").string());
     config.output = *Endpoint::parse("unix:" + door() + "_1025");
@@ -48,7 +47,6 @@ class AgentOnHost : public testing::Test {
     context.restart();
     context.run_for(20s);
     EXPECT_TRUE(context.stopped()) << "the agent left work behind after stop()";
-    std::filesystem::remove_all(directory);
   }
 
   std::string door() const { return (directory / "door").string(); }
@@ -88,7 +86,7 @@ class AgentOnHost : public testing::Test {
   }
 
   PortsOnHost ports;
-  std::filesystem::path directory;
+  TemporaryDirectory directory;
   asio::io_context context;
   AgentConfig config;
   std::unique_ptr<Agent> agent;

@@ -6,6 +6,7 @@
 
 #include "guest-workloads/workloads/base/testing/program.h"
 #include "guest-workloads/workloads/entropy/record.h"
+#include "lib/base/testing/temporary_directory.h"
 
 namespace snaphammer::entropy {
 namespace {
@@ -45,15 +46,7 @@ TEST(Record, IsBounded) {
 
 class Program : public workload::ProgramTest {
  protected:
-  Program() {
-    std::string name = "/tmp/entropy-test-XXXXXX";
-    directory = ::mkdtemp(name.data());
-  }
-  ~Program() override {
-    ::unlink(identity().c_str());
-    ::rmdir(directory.c_str());
-  }
-  std::string identity() const { return directory + "/identity.json"; }
+  std::string identity() const { return directory / "identity.json"; }
   void become(const std::string& generation) {
     std::ofstream(identity() + ".new") << R"({"name":"a","generation":")" << generation << R"("})";
     ASSERT_EQ(::rename((identity() + ".new").c_str(), identity().c_str()), 0);
@@ -63,23 +56,10 @@ class Program : public workload::ProgramTest {
     ProgramTest::start(ENTROPY_PROGRAM, std::move(arguments));
     ready = next("ready");
   }
-  void quiesce() {
-    send("quiesce");
-    next("quiesced");
-  }
-  void resume() {
-    send("resume");
-    next("resumed");
-  }
-  nlohmann::json check() {
-    send("check");
-    return next("verdict");
-  }
   std::string generator_state() { return peek(pid, ready["generator"], ready["generator_bytes"]); }
   void set_generator_state(const std::string& state) { overwrite(pid, ready["generator"], state); }
 
-  std::string directory;
-  nlohmann::json ready;
+  TemporaryDirectory directory;
 };
 
 TEST_F(Program, ACleanRunPassesAndTellsWhatItDrew) {

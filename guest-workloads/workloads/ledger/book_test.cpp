@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 
 #include "guest-workloads/workloads/ledger/book_file.h"
+#include "lib/base/testing/temporary_directory.h"
 
 namespace snaphammer::ledger {
 namespace {
@@ -53,16 +54,9 @@ TEST(Book, ReplacedItKnowsTheOtherEntriesOnly) {
   EXPECT_THAT(book.damaged(), IsEmpty());
 }
 
-std::filesystem::path make_book_directory() {
-  std::string name = "/tmp/book-file-test-XXXXXX";
-  return ::mkdtemp(name.data());
-}
-
 class BookFileTest : public testing::Test {
  protected:
-  ~BookFileTest() override { std::filesystem::remove_all(directory); }
-
-  const std::filesystem::path directory = make_book_directory();
+  const TemporaryDirectory directory;
   const std::string path = directory / "book";
   Book book{Book::Repeats::kAnswered};
 };

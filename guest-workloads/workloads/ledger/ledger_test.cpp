@@ -8,6 +8,7 @@
 
 #include "guest-workloads/workloads/base/testing/program.h"
 #include "guest-workloads/workloads/ledger/options.h"
+#include "lib/base/testing/temporary_directory.h"
 
 namespace snaphammer::ledger {
 namespace {
@@ -75,15 +76,8 @@ class Client {
   std::string received_;
 };
 
-std::filesystem::path make_directory() {
-  std::string name = "/tmp/ledger-test-XXXXXX";
-  return ::mkdtemp(name.data());
-}
-
 class Ledger : public ProgramTest {
  protected:
-  ~Ledger() override { std::filesystem::remove_all(directory); }
-
   void start_ledger(std::vector<std::string> more = {}) {
     std::vector<std::string> arguments{"--port", port, "--vsock", "0", "--work", "1", "--identity", identity};
     arguments.insert(arguments.end(), more.begin(), more.end());
@@ -95,7 +89,7 @@ class Ledger : public ProgramTest {
   }
 
   const std::string port = free_port();
-  const std::filesystem::path directory = make_directory();
+  const TemporaryDirectory directory;
   const std::string identity = directory / "identity.json";
 };
 

@@ -7,6 +7,7 @@
 #include "guest-workloads/workloads/base/testing/program.h"
 #include "guest-workloads/workloads/page-cache/file_set.h"
 #include "guest-workloads/workloads/page-cache/file_work.h"
+#include "lib/base/testing/temporary_directory.h"
 
 namespace snaphammer::page_cache {
 namespace {
@@ -16,11 +17,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 using workload::kPageBytes;
-
-std::string make_directory() {
-  std::string name = "/tmp/page-cache-test-XXXXXX";
-  return ::mkdtemp(name.data());
-}
 
 std::string read_bytes(const std::string& path, std::uint64_t offset, std::size_t count) {
   std::string bytes(count, '\0');
@@ -59,7 +55,8 @@ class Files : public testing::Test {
   const FileSet::Shape shape{.files = 5, .pages_per_file = kPages, .seed = 7};
   std::vector<PageFinding> findings;
   workload::Choice choice{1};
-  FileSet set{make_directory(), shape, [this](const PageFinding& finding) { findings.push_back(finding); }};
+  TemporaryDirectory directory;
+  FileSet set{directory.path(), shape, [this](const PageFinding& finding) { findings.push_back(finding); }};
 };
 
 TEST_F(Files, KeepWhatWasWrittenThroughAllActs) {
@@ -163,12 +160,13 @@ TEST_F(Files, OneThatIsCutOrGoneIsAnError) {
 class Program : public workload::ProgramTest {
  protected:
   void start(std::vector<std::string> arguments = {}) {
-    arguments.insert(arguments.end(), {"--resident", "4MiB", "--files", "8"});
+    arguments.insert(arguments.end(), {"--resident", "4MiB", "--files", "8", "--directory", parent.path()});
     ProgramTest::start(PAGE_CACHE_PROGRAM, std::move(arguments));
-    const auto ready = next("ready");
+    ready = next("ready");
     directory = ready["directory"];
     EXPECT_EQ(ready["pages_per_file"], 128);
   }
+  TemporaryDirectory parent;
   std::string directory;
 };
 

@@ -172,7 +172,6 @@ class Program : public workload::ProgramTest {
     send("check");
     return next("verdict");
   }
-  nlohmann::json ready;
 };
 
 TEST_F(Program, ACleanRunPassesAndReallyLooked) {

@@ -7,6 +7,7 @@
 #include "guest-workloads/workloads/ticker/clock_watch.h"
 #include "guest-workloads/workloads/ticker/clocks.h"
 #include "guest-workloads/workloads/ticker/lateness.h"
+#include "lib/base/testing/temporary_directory.h"
 
 namespace snaphammer::ticker {
 namespace {
@@ -201,16 +202,7 @@ TEST_F(Late, TooEarlyIsAFinding) {
 
 class Program : public workload::ProgramTest {
  protected:
-  Program() {
-    std::string name = "/tmp/ticker-test-XXXXXX";
-    directory = ::mkdtemp(name.data());
-  }
-  ~Program() override {
-    ::unlink(file("clock").c_str());
-    ::unlink(file("identity").c_str());
-    ::rmdir(directory.c_str());
-  }
-  std::string file(const char* name) const { return directory + "/" + name; }
+  std::string file(const char* name) const { return directory / name; }
   void set_hardware_clock(std::chrono::seconds offset) {
     std::ofstream(file("clock")) << (std::chrono::floor<std::chrono::seconds>(wall_now()) + offset).count() << "\n";
   }
@@ -219,7 +211,7 @@ class Program : public workload::ProgramTest {
     ProgramTest::start(TICKER_PROGRAM, std::move(arguments));
     next("ready");
   }
-  std::string directory;
+  TemporaryDirectory directory;
 };
 
 TEST_F(Program, ACleanRunPassesAndReallyLooked) {

@@ -344,11 +344,11 @@ TEST_F(Program, ManyFindingsDoNotBlockItForEver) {
   for (std::size_t page = 0; page < kSize / kPageBytes; ++page) overwrite(memory + page * kPageBytes, "x");
   send("check");
   send("quiesce");
-  std::size_t findings = 0;
+  std::size_t found = 0;
   nlohmann::json line = next_line();
-  for (; !line.is_null() && line["type"] != "verdict"; line = next_line()) findings += line["type"] == "finding";
-  EXPECT_GE(findings, kSize / kPageBytes - 100) << "one byte in 256 happens to be right";
-  EXPECT_EQ(line["lost_writes"], findings);
+  for (; !line.is_null() && line["type"] != "verdict"; line = next_line()) found += line["type"] == "finding";
+  EXPECT_GE(found, kSize / kPageBytes - 100) << "one byte in 256 happens to be right";
+  EXPECT_EQ(line["lost_writes"], found);
 }
 
 TEST_F(Program, QuiescedItDoesNothingUntilResumed) {
@@ -386,11 +386,6 @@ class PagesSetAside : public Program {
     while (!line.is_null() && line["type"] != type && line["type"] != "refused") line = next_line();
     return line["type"] == type ? line : nlohmann::json();
   }
-  static bool may_read_pagemap() {
-    const int here = 0;
-    return workload::physical_address(reinterpret_cast<std::uintptr_t>(&here)).has_value();
-  }
-
  private:
   std::vector<std::uint64_t> frames_of(std::uint64_t memory, std::size_t pages) {
     std::vector<std::uint64_t> entries(pages);

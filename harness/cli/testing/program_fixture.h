@@ -22,9 +22,9 @@
 #include "harness/engine/environment.h"
 #include "harness/engine/process_list.h"
 #include "harness/engine/testing/scripted_run.h"
-#include "harness/engine/testing/temporary_directory.h"
 #include "lib/base/child_process.h"
 #include "lib/base/testing/run_async.h"
+#include "lib/base/testing/temporary_directory.h"
 
 namespace snaphammer::cli {
 
@@ -127,7 +127,7 @@ class ProgramFixture : public testing::Test {
     EXPECT_THAT(runtime_directories(), testing::IsEmpty());
   }
 
-  engine::TemporaryDirectory directory_;
+  TemporaryDirectory directory_;
   std::map<std::string, std::string> environment_;
 };
 

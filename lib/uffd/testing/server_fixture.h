@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 #include <linux/userfaultfd.h>
 
+#include "lib/base/testing/temporary_directory.h"
 #include "lib/uffd/page_server.h"
 #include "lib/uffd/testing/fake_vmm.h"
 #include "lib/uffd/testing/pattern_source.h"
@@ -33,16 +34,11 @@ class ServerFixture : public testing::TestWithParam<MemoryKind> {
         GTEST_SKIP() << reserved.error().message();
       }
     }
-    std::string name = (std::filesystem::temp_directory_path() / "uffd-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    directory_ = name;
   }
   void TearDown() override {
     // Threads stuck in the kernel because of a policy under test go on once nobody holds the userfaultfd.
     server_.reset();
     vmm_.reset();
-    std::error_code ignored;
-    std::filesystem::remove_all(directory_, ignored);
   }
 
   ByteCount page_size() const { return GetParam().page_size; }
@@ -128,7 +124,7 @@ class ServerFixture : public testing::TestWithParam<MemoryKind> {
     return kinds;
   }
 
-  std::filesystem::path directory_;
+  TemporaryDirectory directory_;
   std::uint64_t extra_features_ = 0;
   std::unique_ptr<PageServer> server_;
   std::unique_ptr<FakeVmm> vmm_;

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "lib/base/testing/temporary_directory.h"
 #include "lib/base/unique_fd.h"
 #include "lib/vsock/host.h"
 #include "lib/vsock/testing/guest_peer.h"
@@ -59,15 +60,12 @@ class HostFixture : public testing::Test {
   static constexpr std::uint32_t kFirstPort = 1U << 30;
 
   HostFixture() {
-    std::string name = std::filesystem::temp_directory_path() / "vsock-test-XXXXXX";
-    directory_ = ::mkdtemp(name.data());
     path_ = directory_ / "v.sock";
   }
   ~HostFixture() override {
     host_.reset();
     context_.restart();
     context_.poll();  // What was left behind must do no harm.
-    std::filesystem::remove_all(directory_);
   }
 
   HostOptions options() {
@@ -189,7 +187,7 @@ class HostFixture : public testing::Test {
   }
 
   asio::io_context context_;
-  std::filesystem::path directory_;
+  TemporaryDirectory directory_;
   std::filesystem::path path_;
   UniqueFd vmm_;
   UniqueFd listener_;

@@ -22,17 +22,14 @@
 #include <unistd.h>
 
 #include "guest-workloads/agent/ports/forwarding.h"
+#include "lib/base/testing/temporary_directory.h"
 #include "lib/base/unique_fd.h"
 
 namespace snaphammer::guest {
 
 class PortsOnHost {
  public:
-  PortsOnHost() {
-    std::string name = "/tmp/ports-test-XXXXXX";
-    directory_ = ::mkdtemp(name.data());
-  }
-  ~PortsOnHost() { std::filesystem::remove_all(directory_); }
+  PortsOnHost() = default;
   PortsOnHost(const PortsOnHost&) = delete;
   PortsOnHost& operator=(const PortsOnHost&) = delete;
 
@@ -53,7 +50,7 @@ class PortsOnHost {
     std::filesystem::rename(directory_ / "new", directory_ / "tcp");
   }
   /// The name at which a port's forwarder listens, without the zero byte before it.
-  std::string name(std::uint16_t port) const { return directory_.string() + "/" + std::to_string(port); }
+  std::string name(std::uint16_t port) const { return directory_ / std::to_string(port); }
 
   Command forwarder(const ListeningPort& port) const {
     return {.command = {program, "-d", "-d", "ABSTRACT-LISTEN:" + name(port.port) + ",fork", "EXEC:cat"},
@@ -82,7 +79,7 @@ class PortsOnHost {
   std::string program = "socat";
 
  private:
-  std::filesystem::path directory_;
+  TemporaryDirectory directory_;
 };
 
 }  // namespace snaphammer::guest

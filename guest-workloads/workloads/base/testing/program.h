@@ -22,6 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "guest-workloads/workloads/base/memory_map.h"
+
 namespace snaphammer::workload {
 
 class ProgramTest : public testing::Test {
@@ -47,9 +49,12 @@ class ProgramTest : public testing::Test {
     commands = in[1];
     lines = out[0];
   }
-  ~ProgramTest() override {
+  /// The program ends before the fixtures' members do, and with them its files.
+  void TearDown() override {
     if (pid > 0) ::kill(pid, SIGKILL);
     if (pid > 0) ::waitpid(pid, nullptr, 0);
+  }
+  ~ProgramTest() override {
     if (commands >= 0) ::close(commands);
     if (lines >= 0) ::close(lines);
   }
@@ -97,6 +102,26 @@ class ProgramTest : public testing::Test {
     pollfd more{.fd = lines, .events = POLLIN, .revents = 0};
     return received.empty() && ::poll(&more, 1, milliseconds) == 0;
   }
+  /// The verdict, and in `findings` those that came before it.
+  nlohmann::json check() {
+    send("check");
+    findings.clear();
+    nlohmann::json line = next_line();
+    for (; !line.is_null() && line["type"] != "verdict"; line = next_line()) {
+      if (line["type"] == "finding") findings.push_back(line);
+    }
+    return line;
+  }
+  void quiesce(const char* how = "quiesce") {
+    send(how);
+    next("quiesced");
+  }
+  void resume() {
+    send("resume");
+    next("resumed");
+  }
+  /// A number that the ready line tells.
+  std::uint64_t at(const char* name) const { return ready.at(name); }
   int wait_exit() {
     int status = 0;
     ::waitpid(pid, &status, 0);
@@ -110,6 +135,11 @@ class ProgramTest : public testing::Test {
     ::clock_getcpuclockid(process, &clock);
     ::clock_gettime(clock, &time);
     return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+  }
+  /// Whether programs can tell the physical addresses of their pages here.
+  static bool may_read_pagemap() {
+    const int here = 0;
+    return physical_address(reinterpret_cast<std::uintptr_t>(&here)).has_value();
   }
   /// Reads or changes a process's memory behind its back.
   std::string peek(pid_t process, std::uint64_t address, std::size_t count) {
@@ -130,6 +160,8 @@ class ProgramTest : public testing::Test {
   int commands = -1;
   int lines = -1;
   std::string received;
+  nlohmann::json ready;  ///< For the fixture to set.
+  std::vector<nlohmann::json> findings;
 
  private:
   static int open_memory(pid_t process) {
