@@ -42,7 +42,7 @@ JsonObject evidence(const BlockFinding& finding) {
   JsonObject json;
   json.add("heap", finding.heap).add("address", hex(finding.block.address())).add("bytes", finding.block.bytes());
   if (const auto physical = workload::physical_address(finding.block.address() + damage.offset)) {
-    json.add("physical_page", hex(*physical));
+    json.add("physical", hex(*physical));
   }
   json.add("offset", damage.offset)
       .add("expected", hex(std::span(damage.expected, damage.shown)))

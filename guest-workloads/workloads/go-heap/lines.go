@@ -33,6 +33,13 @@ type said struct {
 	Type string `json:"type"`
 }
 
+// refused answers a command that cannot be obeyed.
+type refused struct {
+	Type    string `json:"type"`
+	Command string `json:"command"`
+	Why     string `json:"why"`
+}
+
 // readCommands gives the lines that come; the channel is closed at their end.
 func readCommands(in io.Reader) <-chan string {
 	commands := make(chan string)

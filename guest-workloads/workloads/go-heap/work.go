@@ -1,9 +1,7 @@
 package main
 
 import (
-	"fmt"
 	"io"
-	"os"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -236,7 +234,7 @@ func (w *work) obey(command string) {
 		w.resume()
 		w.lines.write(said{"resumed"})
 	default:
-		fmt.Fprintf(os.Stderr, "go-heap: unknown command '%s'\n", command)
+		w.lines.write(refused{"refused", command, "this workload has no such command"})
 	}
 	w.lines.flush()
 }

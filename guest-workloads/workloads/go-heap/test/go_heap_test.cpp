@@ -31,15 +31,6 @@ class Program : public workload::ProgramTest {
     ProgramTest::start(GO_HEAP_PROGRAM, std::move(arguments));
     ready = next("ready");
   }
-  void quiesce(const char* how = "quiesce") {
-    send(how);
-    next("quiesced");
-  }
-  void resume() {
-    send("resume");
-    next("resumed");
-  }
-  std::uint64_t at(const char* name) const { return ready.at(name); }
   void overwrite(std::uint64_t address, const std::string& bytes) { ProgramTest::overwrite(pid, address, bytes); }
   std::uint64_t number_at(std::uint64_t address) {
     std::uint64_t number = 0;
@@ -62,18 +53,6 @@ class Program : public workload::ProgramTest {
     }
     return last;
   }
-  /// The verdict, and the findings that came before.
-  nlohmann::json check() {
-    send("check");
-    findings.clear();
-    nlohmann::json line = next_line();
-    for (; !line.is_null() && line["type"] != "verdict"; line = next_line()) {
-      if (line["type"] == "finding") findings.push_back(line);
-    }
-    return line;
-  }
-  nlohmann::json ready;
-  std::vector<nlohmann::json> findings;
 };
 
 TEST_F(Program, ACleanRunPassesAndReallyLooked) {
@@ -109,6 +88,15 @@ TEST_F(Program, BytesThatChangeAreHeapCorruption) {
   EXPECT_EQ(evidence["block"]["seed"], 1);
   EXPECT_EQ(check()["corruptions"], 1) << "it is told once";
   EXPECT_THAT(findings, IsEmpty());
+}
+
+TEST_F(Program, ACommandThatItDoesNotHaveIsRefused) {
+  start();
+  send("set-aside 3");
+  const auto line = next("refused");
+  EXPECT_EQ(line["command"], "set-aside 3");
+  EXPECT_EQ(line["why"], "this workload has no such command");
+  EXPECT_EQ(check()["pass"], true);
 }
 
 TEST_F(Program, APageThatBecomesZeroIsALostWrite) {
