@@ -138,66 +138,48 @@ Awaitable<void> WorkloadService::check(Exchange& exchange) {
   co_await workload->check(exchange, *timeout);
 }
 
-Awaitable<void> WorkloadService::stop(Exchange& exchange) {
+Awaitable<void> WorkloadService::answer(Exchange& exchange, const Ask& ask) {
   const Result<std::shared_ptr<Workload>> found = find(exchange.parameter());
   if (!found) {
     co_await exchange.fail(404, found.error());
     co_return;
   }
-  const Result<Duration> timeout = read_timeout(exchange);
-  if (!timeout) {
-    co_await exchange.fail(timeout.error());
-    co_return;
-  }
-  const std::shared_ptr<Workload> workload = *found;
-  const agent::WorkloadInfo last = co_await workload->stop(*timeout);
-  const nlohmann::json body = last.to_json();
-  co_await exchange.respond(200, body);
-}
-
-Awaitable<void> WorkloadService::set_aside(Exchange& exchange) {
-  const Result<std::shared_ptr<Workload>> found = find(exchange.parameter());
-  if (!found) {
-    co_await exchange.fail(404, found.error());
-    co_return;
-  }
-  const Result<agent::SetAside> request = read_request<agent::SetAside>(exchange);
-  if (!request) {
-    co_await exchange.fail(request.error());
-    co_return;
-  }
-  const std::shared_ptr<Workload> workload = *found;
-  const std::string command = "set-aside " + std::to_string(request->pages);
-  const Result<nlohmann::json> answer = co_await workload->ask(command, "set-aside", request->timeout);
-  const Result<agent::PagesSetAside> pages = answer.and_then(&agent::PagesSetAside::from_json);
-  if (!pages) {
-    co_await exchange.fail(pages.error());
-    co_return;
-  }
-  const nlohmann::json body = pages->to_json();
-  co_await exchange.respond(200, body);
-}
-
-Awaitable<void> WorkloadService::take_back(Exchange& exchange) {
-  const Result<std::shared_ptr<Workload>> found = find(exchange.parameter());
-  if (!found) {
-    co_await exchange.fail(404, found.error());
-    co_return;
-  }
-  const Result<agent::TakeBack> request = read_request<agent::TakeBack>(exchange);
-  if (!request) {
-    co_await exchange.fail(request.error());
-    co_return;
-  }
-  const std::shared_ptr<Workload> workload = *found;
-  const std::string command = "take-back " + std::string(agent::name_of(request->expected));
-  const Result<nlohmann::json> answer = co_await workload->ask(command, "taken-back", request->timeout);
+  const Result<nlohmann::json> answer = co_await ask(*found);
   if (!answer) {
     co_await exchange.fail(answer.error());
     co_return;
   }
-  const nlohmann::json body = nlohmann::json::object();
-  co_await exchange.respond(200, body);
+  co_await exchange.respond(200, *answer);
+}
+
+Awaitable<void> WorkloadService::stop(Exchange& exchange) {
+  const Ask ask = [&exchange](std::shared_ptr<Workload> workload) -> Async<nlohmann::json> {
+    CO_SNAP_ASSIGN(const Duration timeout, read_timeout(exchange));
+    const agent::WorkloadInfo last = co_await workload->stop(timeout);
+    co_return last.to_json();
+  };
+  co_await answer(exchange, ask);
+}
+
+Awaitable<void> WorkloadService::set_aside(Exchange& exchange) {
+  const Ask ask = [&exchange](std::shared_ptr<Workload> workload) -> Async<nlohmann::json> {
+    CO_SNAP_ASSIGN(const agent::SetAside request, read_request<agent::SetAside>(exchange));
+    const std::string command = "set-aside " + std::to_string(request.pages);
+    CO_SNAP_ASSIGN(const nlohmann::json said, co_await workload->ask(command, "set-aside", request.timeout));
+    CO_SNAP_ASSIGN(const agent::PagesSetAside pages, agent::PagesSetAside::from_json(said));
+    co_return pages.to_json();
+  };
+  co_await answer(exchange, ask);
+}
+
+Awaitable<void> WorkloadService::take_back(Exchange& exchange) {
+  const Ask ask = [&exchange](std::shared_ptr<Workload> workload) -> Async<nlohmann::json> {
+    CO_SNAP_ASSIGN(const agent::TakeBack request, read_request<agent::TakeBack>(exchange));
+    const std::string command = "take-back " + std::string(agent::name_of(request.expected));
+    CO_SNAP_TRY(co_await workload->ask(command, "taken-back", request.timeout));
+    co_return nlohmann::json::object();
+  };
+  co_await answer(exchange, ask);
 }
 
 }  // namespace snaphammer::guest

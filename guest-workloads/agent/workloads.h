@@ -6,6 +6,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -31,6 +32,9 @@ class WorkloadService {
   void abandon();
 
  private:
+  /// What a request asks of one workload, and the body of its answer.
+  using Ask = std::function<Async<nlohmann::json>(std::shared_ptr<Workload>)>;
+
   Awaitable<void> list(Exchange& exchange);
   Awaitable<void> start(Exchange& exchange);
   Awaitable<void> check(Exchange& exchange);
@@ -38,6 +42,8 @@ class WorkloadService {
   Awaitable<void> set_aside(Exchange& exchange);
   Awaitable<void> take_back(Exchange& exchange);
 
+  /// Asks the workload that the request's path names.
+  Awaitable<void> answer(Exchange& exchange, const Ask& ask);
   Result<std::shared_ptr<Workload>> launch(const agent::StartWorkload& request);
   Result<std::shared_ptr<Workload>> find(const std::string& as) const;
 
