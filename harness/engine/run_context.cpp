@@ -13,11 +13,6 @@
 namespace snaphammer::engine {
 namespace {
 
-using namespace std::chrono_literals;
-
-constexpr Duration kCheckDeadline = 60s;
-constexpr Duration kStopDeadline = 10s;
-
 std::vector<std::pair<std::string, double>> to_ms(const std::vector<sandbox::PhaseTiming>& timings) {
   std::vector<std::pair<std::string, double>> phases;
   for (const sandbox::PhaseTiming& timing : timings) phases.emplace_back(timing.name, snaphammer::to_ms(timing.took));
@@ -300,78 +295,6 @@ void RunContext::write_restore_trace() {
   const uffd::PageServer& server = *sandbox_.incarnation()->page_server();
   std::ofstream(paths_.artifacts / "restore-trace.json")
       << trace_events(server.trace(), restored_->phases, restored_->requested).dump() << '\n';
-}
-
-void RunContext::report_workload_finding(const std::string& as, agent::Finding finding) {
-  const auto same = [&](const report::Finding& known) { return known.id == finding.id && known.oracle == as; };
-  const auto known = std::find_if(findings_.findings().begin(), findings_.findings().end(), same);
-  // Thousands may follow; those that are shown get their page's history.
-  const bool shown = known == findings_.findings().end() || known->count < FindingLog::kExamples;
-  if (shown && restored_ && sandbox_.incarnation() != nullptr) {
-    add_page_history(finding.evidence, *sandbox_.incarnation(), restored_->snapshot, restored_->requested);
-  }
-  report({.id = finding.id, .oracle = as, .message = finding.message, .evidence = std::move(finding.evidence)});
-}
-
-Async<void> RunContext::start_workload(oracles::StartedWorkload workload,
-                                       std::map<std::string, std::string> program_args) {
-  agent::StartWorkload request;
-  request.workload = workload.workload;
-  request.as = workload.as;
-  request.args = std::move(program_args);
-  request.args.try_emplace("seed", std::to_string(plan_.seed));
-  auto started = co_await sandbox_.start_workload(std::move(request));
-  if (!started) co_return fail("unhealthy", started.error());
-  workloads_.insert(workload.as);
-  for (const auto& oracle : oracles_) CO_SNAP_TRY(co_await oracle->workload_started(*this, workload));
-  co_return Result<void>();
-}
-
-Async<void> RunContext::stop_workload(const std::string& as) {
-  CO_SNAP_TRY(co_await check_workload(as));
-  for (const auto& oracle : oracles_) CO_SNAP_TRY(co_await oracle->workload_stops(*this, as));
-  auto stopped = co_await sandbox_.stop_workload(as, kStopDeadline);
-  if (!stopped) co_return fail("unhealthy", stopped.error());
-  workloads_.erase(as);
-  co_return Result<void>();
-}
-
-Async<void> RunContext::stop_all() {
-  for (const std::string& as : std::set<std::string>(workloads_)) CO_SNAP_TRY(co_await stop_workload(as));
-  co_return Result<void>();
-}
-
-Async<void> RunContext::check_workload(const std::string& as) {
-  const auto on_finding = [this, &as](agent::Finding finding) { report_workload_finding(as, std::move(finding)); };
-  auto checked = co_await sandbox_.check_workload(as, kCheckDeadline, on_finding);
-  if (!checked) co_return fail("hang", checked.error());
-  if (checked->died && checked->died->crash) {
-    const agent::WorkloadInfo& workload = *checked->died;
-    const std::string message = fmt::format("workload {} was ended by its runtime: {}", as, workload.crash->headline);
-    nlohmann::json evidence = {{"end", workload.end.describe()}, {"report", workload.crash->report}};
-    report_workload_finding(as, {.id = workload.crash->finding, .message = message, .evidence = std::move(evidence)});
-    co_return Error(ErrorKind::kGone, message);
-  }
-  if (checked->died) {
-    const Error died(ErrorKind::kGone,
-                     fmt::format("workload {} {}: {}", as, checked->died->end.describe(), checked->died->stderr_tail));
-    co_return fail("unhealthy", died);
-  }
-  const std::string life = restored_ ? restored_->life : "boot";
-  std::vector<Draw> draws = draws_in(checked->counters, life, as);
-  for (Draw& draw : draws) draws_.push_back(std::move(draw));
-  log_info("run", "check {}: {} {}", as, checked->pass ? "pass" : "fail", checked->counters.dump());
-  co_return Result<void>();
-}
-
-Async<void> RunContext::check_all() {
-  for (const std::string& as : std::set<std::string>(workloads_)) CO_SNAP_TRY(co_await check_workload(as));
-  co_return co_await check_oracles();
-}
-
-Async<void> RunContext::check_oracles() {
-  for (const auto& oracle : oracles_) CO_SNAP_TRY(co_await oracle->check(*this));
-  co_return Result<void>();
 }
 
 Error RunContext::fail(std::string id, const Error& error, nlohmann::json evidence) {

@@ -78,8 +78,7 @@ std::string format(const Diagnostic& diagnostic) {
   std::uint32_t column = 1;
   for (const char c : diagnostic.source_line) {
     if (column >= diagnostic.where.column) break;
-    const bool continues_character = (static_cast<unsigned char>(c) & 0xC0) == 0x80;
-    if (continues_character) continue;
+    if (continues_character(c)) continue;
     margin += c == '\t' ? '\t' : ' ';
     ++column;
   }

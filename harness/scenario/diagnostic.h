@@ -23,6 +23,9 @@ struct Position {
   auto operator<=>(const Position&) const = default;
 };
 
+/// Whether a byte of UTF-8 only continues a character: such bytes count for no column.
+constexpr bool continues_character(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) == 0x80; }
+
 struct Diagnostic {
   std::string file;
   Position where;
