@@ -14,6 +14,7 @@
 #include "harness/engine/runtime_directory.h"
 #include "harness/report/reporter.h"
 #include "harness/report/summary_table.h"
+#include "lib/vmm/accel_probe.h"
 
 namespace snaphammer::cli {
 namespace {
@@ -130,6 +131,9 @@ Result<engine::CampaignSettings> prepare_at(const Place& place, Session& session
   const doctor::Host host = session.parts.look_at_host(installation, settings.caches, base, settings.directory);
   SNAP_TRY(doctor::check_before_campaign(host, uses_default_image(plans)));
   settings.host = doctor::facts_of(host);
+  if (const auto automatic = host.probe_accel()) {
+    settings.worker.environment.emplace(vmm::kAutoAccelVariable, vmm::to_text(*automatic));
+  }
   return settings;
 }
 

@@ -55,6 +55,11 @@ TEST_F(CliTest, AMissingScenarioIs2) {
 
 TEST_F(CliTest, AnInconclusiveRunIs3) { EXPECT_EQ(run({scenario("unfit", {"unfit"})}), 3); }
 
+TEST_F(CliTest, WorkersAreToldWhichAcceleratorTheHostHas) {
+  EXPECT_EQ(run({scenario("told", {"choose_accel"})}), 0);
+  EXPECT_EQ(results().at("runs").at(0).at("accel_reason"), "scripted") << "as the campaign's own look at the host says";
+}
+
 TEST_F(CliTest, ACrashedWorkerIs4) {
   EXPECT_EQ(run({scenario("crash", {"abort"})}), 4);
   EXPECT_THAT(out(), HasSubstr("was killed by signal 6"));

@@ -92,9 +92,11 @@ Result<StartedWorker> start_worker(const asio::any_io_executor& executor, const 
 
   std::vector<std::string> argv = options.command;
   argv.insert(argv.end(), {"worker", paths.artifacts.string(), paths.runtime.string()});
+  std::map<std::string, std::string> environment = options.environment;
+  environment.emplace(kCampaignVariable, campaign);
+  environment.emplace(kRunVariable, plan.id);
   SNAP_ASSIGN(ChildProcess process, ChildProcess::spawn({.argv = std::move(argv),
-                                                         .environment = {{std::string(kCampaignVariable), campaign},
-                                                                         {std::string(kRunVariable), plan.id}},
+                                                         .environment = std::move(environment),
                                                          .inherit = {{writer.get(), kEventsFd}},
                                                          .output = output.get(),
                                                          .error = output.get()}));

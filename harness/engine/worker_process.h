@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,8 @@ namespace snaphammer::engine {
 struct WorkerOptions {
   /// Program and first arguments; "worker", the run's artifacts and its runtime directory follow.
   std::vector<std::string> command;
+  /// Added to its environment.
+  std::map<std::string, std::string> environment = {};
   /// How long a worker may outstay its run's own timeout.
   Duration timeout_grace = std::chrono::seconds(20);
   /// How long it may take to end after SIGTERM.

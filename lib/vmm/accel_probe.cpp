@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 
@@ -22,6 +23,10 @@ constexpr std::uint32_t kLoopsPerEntry = 20'000;
 constexpr Duration kLimit = std::chrono::milliseconds(50);
 // Real hardware counts at about its clock rate, an emulating KVM at 1 to 2 million a second.
 constexpr double kSaneLoopsPerSecond = 100e6;
+
+// How a text begins that tells what `accel: auto` means.
+constexpr std::string_view kUsable = "kvm: ";
+constexpr std::string_view kUseless = "tcg: ";
 
 constexpr std::uint64_t kCodeAddress = 0x1000;
 // 16-bit real mode: count down, tell the host by a port, and start again.
@@ -137,8 +142,25 @@ Result<AccelChoice> choose_accel(Accel wanted, const KvmProbe& probe) {
 
 Result<AccelChoice> choose_accel(Accel wanted) {
   if (wanted == Accel::kTcg) return choose_accel(wanted, KvmProbe{});
-  static const KvmProbe probe = probe_kvm();
+  static const KvmProbe probe = [] {
+    const char* const told = std::getenv(kAutoAccelVariable);
+    std::optional<KvmProbe> answer = told_probe(told != nullptr ? told : "");
+    return answer ? *std::move(answer) : probe_kvm();
+  }();
   return choose_accel(wanted, probe);
+}
+
+std::string to_text(const AccelChoice& automatic) {
+  return std::string(automatic.accel == Accel::kKvm ? kUsable : kUseless) + automatic.reason;
+}
+
+std::optional<KvmProbe> told_probe(std::string_view text) {
+  for (const std::string_view answer : {kUsable, kUseless}) {
+    if (text.starts_with(answer)) {
+      return KvmProbe{.usable = answer == kUsable, .reason = std::string(text.substr(answer.size()))};
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace snaphammer::vmm

@@ -56,5 +56,19 @@ TEST(ChooseAccel, DoesNotProbeForTcg) {
   EXPECT_EQ(choose_accel(Accel::kTcg)->reason, "asked for");
 }
 
+TEST(ToldProbe, AnswersAsTheOneThatWasTold) {
+  for (const KvmProbe& probe : {KvmProbe{.usable = true, .reason = "KVM runs 1900 M loops/s"},
+                                KvmProbe{.usable = false, .reason = "open /dev/kvm: Permission denied"}}) {
+    const auto told = told_probe(to_text(*choose_accel(Accel::kAuto, probe)));
+    ASSERT_TRUE(told);
+    EXPECT_EQ(told->usable, probe.usable);
+    EXPECT_EQ(told->reason, probe.reason);
+  }
+}
+
+TEST(ToldProbe, IsNothingWhenNothingWasTold) {
+  for (const char* text : {"", "kvm", "yes", " tcg: "}) EXPECT_FALSE(told_probe(text)) << text;
+}
+
 }  // namespace
 }  // namespace snaphammer::vmm

@@ -16,6 +16,7 @@
 #include "harness/scenario/step.h"
 #include "lib/base/child_process.h"
 #include "lib/base/unique_fd.h"
+#include "lib/vmm/accel_probe.h"
 
 namespace snaphammer::engine {
 namespace {
@@ -104,6 +105,9 @@ Async<void> act(const std::string& as, const RunPaths& paths, report::RunResult&
     start_daemon(as == "leave_child");
   } else if (as == "note") {
     std::ofstream(Environment::of_this_process().get("SCRIPTED_NOTES"), std::ios::app) << result.id + "\n";
+  } else if (as == "choose_accel") {
+    CO_SNAP_ASSIGN(const vmm::AccelChoice choice, vmm::choose_accel(vmm::Accel::kAuto));
+    result.accel_reason = choice.reason;
   } else if (as == "announce") {
     announce();
   } else if (as == "listen") {
