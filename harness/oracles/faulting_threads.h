@@ -27,6 +27,9 @@ using FaultingThreads = std::map<pid_t, FaultingThread>;
 /// say (CONFIG_KALLSYMS off, no permission).
 FaultingThreads faulting_threads(pid_t process);
 
+/// Those that wait now until the page-fault handler has taken note of memory that they discard (UFFD_EVENT_REMOVE).
+FaultingThreads discarding_threads(pid_t process);
+
 /// Those of `before` that are in `now` too, in the very same sleep.
 FaultingThreads still_waiting(const FaultingThreads& before, const FaultingThreads& now);
 
