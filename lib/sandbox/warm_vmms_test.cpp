@@ -50,6 +50,7 @@ class WaitingVm final : public vmm::Vm {
   Async<std::vector<vmm::VcpuState>> vcpus(std::vector<vmm::MemoryBytes>) override {
     co_return Error(ErrorKind::kInternal, "unasked");
   }
+  Async<std::vector<vmm::VcpuGlance>> glance() override { co_return Error(ErrorKind::kInternal, "unasked"); }
 
  private:
   static Async<void> unasked() { return completed(Result<void>(Error(ErrorKind::kInternal, "unasked"))); }

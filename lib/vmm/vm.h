@@ -30,6 +30,7 @@
 #include "lib/base/result.h"
 #include "lib/base/units.h"
 #include "lib/vmm/freeze_point.h"
+#include "lib/vmm/vcpu_glance.h"
 
 namespace snaphammer::vmm {
 
@@ -132,6 +133,9 @@ class Vm {
   /// Where the vCPUs of a VM that stands still are, in order, and which of `memories` each sees, that is, in which process
   /// it is; needs kFreezePoints.
   virtual Async<std::vector<VcpuState>> vcpus(std::vector<MemoryBytes> memories) = 0;
+  /// Where the vCPUs are about now, in order, without stopping one: also of a machine that hangs, as long as its VMM
+  /// answers at all. kTimeout when that does not do so within a few seconds.
+  virtual Async<std::vector<VcpuGlance>> glance() = 0;
 
   virtual GuestRam ram() const = 0;
   /// Where a guest physical address is in that file; nothing when no RAM is there.

@@ -36,6 +36,9 @@ std::vector<std::string> machine_arguments(const VmConfig& config, Accel accel) 
   return {
       "-nodefaults",
       "-no-user-config",
+      // Threads get names: "CPU 0/TCG".
+      "-name",
+      "debug-threads=on",
       "-machine",
       "q35,memory-backend=ram,sata=off,smbus=off,vmport=off",
       "-accel",

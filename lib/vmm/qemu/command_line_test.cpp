@@ -35,6 +35,7 @@ TEST(MachineArguments, DescribeTheMachineAsConfigured) {
 
 TEST(MachineArguments, KeepOutWhatNobodyAskedFor) {
   EXPECT_THAT(machine_arguments({}, Accel::kTcg), IsSupersetOf({"-nodefaults", "-no-user-config"}));
+  EXPECT_THAT(machine_arguments({}, Accel::kTcg), IsSupersetOf({"-name", "debug-threads=on"}));
 }
 
 TEST(MachineArguments, UseTheProcessorThatFitsTheAccelerator) {

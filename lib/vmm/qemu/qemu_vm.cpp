@@ -7,6 +7,7 @@
 
 #include "lib/interposer/wire.h"
 #include "lib/vmm/qemu/debugger.h"
+#include "lib/vmm/qemu/registers_text.h"
 #include "lib/vmm/qemu/saved_state.h"
 
 namespace snaphammer::vmm {
@@ -17,6 +18,9 @@ namespace fs = std::filesystem;
 // Between the end of the monitor connection and the end of the process lies QEMU's exit, or the kernel's freeing of
 // its memory. One that takes longer is reported as still running.
 constexpr Duration kExitGrace = std::chrono::seconds(5);
+
+// QEMU's main loop answers at once unless it waits for a vCPU, or hangs itself.
+constexpr Duration kGlance = std::chrono::seconds(3);
 
 // Queues of a vsock device, in order: receive, transmit, event (VIRTIO 1.2, section 5.10.2).
 constexpr unsigned kVsockEventQueue = 2;
@@ -239,6 +243,14 @@ Async<std::vector<VcpuState>> QemuVm::vcpus(std::vector<MemoryBytes> memories) {
   Result<std::vector<VcpuState>> states = co_await look(std::move(memories));
   if (!states) co_return co_await explained(states.error());
   co_return states;
+}
+
+Async<std::vector<VcpuGlance>> QemuVm::glance() {
+  Json arguments = {{"command-line", "info registers -a"}};
+  Async<Json> asked = command("human-monitor-command", std::move(arguments));
+  CO_SNAP_ASSIGN(const Json text, co_await with_deadline(kGlance, "QEMU's monitor", std::move(asked)));
+  if (!text.is_string()) co_return Error(ErrorKind::kInvalid, "QEMU's monitor: registers that are no text");
+  co_return read_registers(text.get_ref<const std::string&>());
 }
 
 Async<void> QemuVm::set_balloon_target(ByteCount target) {

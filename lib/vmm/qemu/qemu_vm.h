@@ -32,6 +32,7 @@ class QemuVm : public Vm {
   Async<VirtQueueRings> vsock_event_queue() override;
   Async<FreezeHit> freeze_at(FreezePoint point) override;
   Async<std::vector<VcpuState>> vcpus(std::vector<MemoryBytes> memories) override;
+  Async<std::vector<VcpuGlance>> glance() override;
   GuestRam ram() const override;
   std::optional<ByteCount> ram_offset(std::uint64_t guest_physical) const override;
   std::pair<std::string, std::string> accel() const override;
