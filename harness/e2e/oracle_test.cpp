@@ -9,6 +9,7 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::StartsWith;
 
 using Oracles = RealCampaign;
 
@@ -53,10 +54,20 @@ TEST_F(Oracles, APageServerThatStopsAtRemoveLeavesFaultsUnread) {
   EXPECT_EQ(run({SCENARIOS "/catalogue/M2-remove-stops-server.yaml"}), 0) << out();
   const nlohmann::json runs = results().at("runs");
   for (const nlohmann::json& run : runs) {
+    const std::filesystem::path diagnosis = file("out/runs/" + run.at("id").get<std::string>() + "/hang.txt");
     if (run.at("point").at("runtime.uffd.on_remove") == "zero") {
       EXPECT_THAT(run.at("findings"), IsEmpty());
+      EXPECT_FALSE(std::filesystem::exists(diagnosis));
       continue;
     }
+    const nlohmann::json first = run.at("findings").at(0).at("evidence");
+    EXPECT_THAT(first.at("where").get<std::string>(),
+                AllOf(HasSubstr("for the page-fault handler to"), HasSubstr("last event is remove of")));
+    EXPECT_EQ(first.at("diagnosis"), "hang.txt");
+    EXPECT_THAT(content_of(diagnosis),
+                AllOf(StartsWith(first.at("where").get<std::string>()), HasSubstr("by the kernel's count"),
+                      HasSubstr("== vCPUs =="), HasSubstr("qemu-system"), HasSubstr("this run's worker"),
+                      HasSubstr("== end of the console ==")));
     std::string oracles;
     for (const nlohmann::json& finding : run.at("findings")) {
       oracles += finding.at("oracle").get<std::string>() + " ";

@@ -169,7 +169,8 @@ TEST_F(CampaignTest, AHungWorkerIsKilledWithItsStacksKept) {
   EXPECT_THAT(result.message, HasSubstr("hung past the run's timeout and was killed during 'hang'"));
   const fs::path stacks = settings_.directory / result.artifacts / "hung-stacks.txt";
   const std::string text(std::istreambuf_iterator<char>(std::ifstream(stacks).rdbuf()), {});
-  EXPECT_THAT(text, AllOf(HasSubstr("scripted_worker"), HasSubstr("sleep 1000)"), HasSubstr("waits in")));
+  EXPECT_THAT(text, AllOf(HasSubstr("scripted_worker', state S, in "), HasSubstr("sleep 1000)"),
+                          HasSubstr("user stacks of process")));
 }
 
 TEST_F(CampaignTest, AChildThatDiesWithItsWorkerIsNotASurvivor) {

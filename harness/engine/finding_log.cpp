@@ -30,4 +30,12 @@ void FindingLog::add(const report::Finding& finding) {
   if (examples.size() < kExamples) examples.push_back(finding.evidence);
 }
 
+void FindingLog::explain(const report::Finding& finding, const std::string& message, const nlohmann::json& evidence) {
+  for (report::Finding& known : findings_) {
+    if (known.id != finding.id || known.oracle != finding.oracle) continue;
+    known.message += message;
+    known.evidence.update(evidence);
+  }
+}
+
 }  // namespace snaphammer::engine

@@ -22,6 +22,9 @@ class FindingLog {
   explicit FindingLog(std::filesystem::path file) : path_(std::move(file)) {}
 
   void add(const report::Finding& finding);
+  /// What was learnt of a finding after it was added: more of its message, and evidence beside its examples. Not in the
+  /// file.
+  void explain(const report::Finding& finding, const std::string& message, const nlohmann::json& evidence);
   bool empty() const { return findings_.empty(); }
   /// In the order in which each kind was first seen. Evidence is {"examples": [...], "all": "findings.jsonl"}.
   const std::vector<report::Finding>& findings() const { return findings_; }

@@ -46,6 +46,18 @@ TEST_F(FindingLogTest, DifferentDefectsAndOraclesStayApart) {
   EXPECT_EQ(log.findings().size(), 3u);
 }
 
+TEST_F(FindingLogTest, WhatIsLearntLaterIsAddedToItsFindingAlone) {
+  log.add(stale_page(1));
+  log.add(stale_page(1, "other"));
+  log.explain(log.findings()[0], "; 1.0 s later: gone", {{"where", "gone"}});
+  EXPECT_EQ(log.findings()[0].message, "page 1; 1.0 s later: gone");
+  EXPECT_EQ(log.findings()[0].evidence["where"], "gone");
+  EXPECT_EQ(log.findings()[0].evidence["examples"].size(), 1u);
+  EXPECT_EQ(log.findings()[1].message, "page 1");
+  EXPECT_FALSE(log.findings()[1].evidence.contains("where"));
+  EXPECT_EQ(lines(), 2u);
+}
+
 TEST_F(FindingLogTest, ACleanRunLeavesNoFile) {
   EXPECT_TRUE(log.empty());
   EXPECT_FALSE(fs::exists(file));

@@ -94,6 +94,16 @@ Async<void> GuestSymbols::learn_kernel(sandbox::Sandbox& sandbox) {
   co_return Result<void>();
 }
 
+Result<void> GuestSymbols::recall_kernel(const std::string& boot) {
+  if (!boot.empty() && boot == boot_) return {};
+  if (!is_plain(boot)) return Error(ErrorKind::kUnavailable, "the guest's kernel is not known");
+  const auto text = read_file(cache_ / boot);
+  if (!text) return Error(ErrorKind::kUnavailable, "the symbols of the guest's kernel were never read");
+  SNAP_ASSIGN(kernel_, symbols::read_kallsyms(*text));
+  boot_ = boot;
+  return {};
+}
+
 Async<void> GuestSymbols::learn_process(sandbox::Sandbox& sandbox, std::string as) {
   sandbox::Incarnation& guest = *sandbox.incarnation();
   CO_SNAP_ASSIGN(const std::vector<agent::WorkloadInfo> all, co_await guest.unless_failed(guest.client().workloads()));

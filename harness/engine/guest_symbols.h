@@ -34,6 +34,8 @@ class GuestSymbols {
       : programs_(std::move(programs)), cache_(std::move(cache)) {}
 
   Async<void> learn_kernel(sandbox::Sandbox& sandbox);
+  /// The same without the guest, if it was learnt before of the boot of that id: also of a guest that hangs. kUnavailable.
+  Result<void> recall_kernel(const std::string& boot);
   /// The process of the workload that was started as `as`.
   Async<void> learn_process(sandbox::Sandbox& sandbox, std::string as);
 

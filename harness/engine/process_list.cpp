@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/base/host_threads.h"
 #include "lib/base/proc_file.h"
 
 namespace snaphammer::engine {
@@ -96,6 +97,11 @@ bool Process::has(std::string_view variable, std::string_view value) const {
 }
 
 std::string Process::describe() const { return std::to_string(pid) + " (" + command + ")"; }
+
+bool Process::is_stopped() const {
+  const std::vector<HostThread> threads = host_threads(pid);
+  return std::any_of(threads.begin(), threads.end(), [](const HostThread& thread) { return thread.state == 'T'; });
+}
 
 std::vector<Process> processes_where(const std::function<bool(const Process&)>& wanted) {
   std::vector<Process> found;

@@ -31,6 +31,8 @@ struct Process {
   bool has(std::string_view variable, std::string_view value) const;
   /// "4711 (sleep 1000)"
   std::string describe() const;
+  /// Whether a signal has made it stand still, as SIGSTOP does.
+  bool is_stopped() const;
 };
 
 /// All processes, zombies too, that `wanted` accepts; this process itself excepted.

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "harness/engine/hang_diagnosis.h"
 #include "harness/engine/page_evidence.h"
 #include "harness/engine/runtime_binding.h"
 #include "lib/base/log.h"
@@ -86,6 +87,7 @@ Async<void> RunContext::run(const scenario::StepList& steps) {
 }
 
 Async<void> RunContext::run_step(const scenario::Step& step) {
+  if (step.ends_guest()) co_await diagnose_hang();
   events_.phase(step.name());
   log_info("run", "step {} (line {})", step.name(), step.where.line);
   const std::string what = fmt::format("step {} (line {})", step.name(), step.where.line);
@@ -120,6 +122,7 @@ Async<void> RunContext::boot(bool fresh) {
   auto health = co_await sandbox_.health();
   if (!health) co_return fail("unhealthy", health.error());
   result_.guest_kernel = health->kernel;
+  boot_id_ = health->boot_id;
   std::tie(result_.accel, result_.accel_reason) = sandbox_.incarnation()->vm().accel();
   co_return co_await tell_oracles_healthy();
 }
@@ -241,7 +244,8 @@ Async<void> RunContext::clone(const std::string& id, unsigned count) {
   CO_SNAP_TRY(from);
   CO_SNAP_ASSIGN(std::vector<Clone> clones, co_await clones_.start(*from, count));
   for (Clone& clone : clones) {
-    if (!clone.restored) co_return fail("unhealthy", Error(clone.restored.error()).in(clone.name));
+    if (!clone.restored)
+      co_return fail("unhealthy", Error(clone.restored.error()).in(clone.name), {{kOfClone, clone.name}});
     result_.restores.push_back({.from = id,
                                 .guest = clone.name,
                                 .to_healthy_ms = snaphammer::to_ms(clone.restored->to_healthy),
@@ -265,7 +269,30 @@ Async<void> RunContext::destroy() {
   co_return Result<void>();
 }
 
+// Oracles come before it: a debugger that interrupts a thread makes it fault again, which hides a fault that was lost.
+Awaitable<void> RunContext::diagnose_hang() {
+  const report::Finding* const first = hang_among(findings_.findings());
+  if (first == nullptr || hang_diagnosed_) co_return;
+  const bool is_given_up = co_await is_cancelled();
+  if (is_given_up) co_return;
+  hang_diagnosed_ = true;
+  events_.phase("diagnosis of a hang");
+  const report::Finding finding = *first;
+  const std::string later = fmt::format("{:.1f} s later", (age_ms() - finding.at_ms.value_or(age_ms())) / 1000);
+  HangQuestion question{
+      .sandbox = sandbox_,
+      .symbols = symbols_,
+      .boot = boot_id_,
+      .file = paths_.artifacts / kHangFile,
+      .finding = fmt::format("{}: {}; the guest was looked at {}", finding.id, finding.message, later)};
+  const std::optional<std::string> where = co_await engine::diagnose_hang(std::move(question));
+  if (!where) co_return;
+  log_info("run", "hang, {}: {}", later, *where);
+  findings_.explain(finding, fmt::format("; {}: {}", later, *where), {{"where", *where}, {"diagnosis", kHangFile}});
+}
+
 Awaitable<void> RunContext::end() {
+  co_await diagnose_hang();
   co_await faults_.end();
   static_cast<void>(co_await destroy());
 }

@@ -112,6 +112,8 @@ class RunContext final : private sandbox::PhaseObserver {
 
  private:
   Async<void> run_step(const scenario::Step& step);
+  /// Looks at the guest once, before it is ended, if a finding says that something hung. Bounded to 15 s.
+  Awaitable<void> diagnose_hang();
   Async<void> at(std::string point) override;
   Async<void> tell_oracles_healthy();
   /// The present guest is about to end: if it was restored, records what its page server did.
@@ -153,6 +155,8 @@ class RunContext final : private sandbox::PhaseObserver {
   std::set<std::string> workloads_;
   std::vector<std::unique_ptr<oracles::Oracle>> oracles_;
   FindingLog findings_;
+  bool hang_diagnosed_ = false;
+  std::string boot_id_;  ///< Of the guest's kernel, once it has been healthy.
   report::RunResult result_;
 };
 

@@ -9,9 +9,13 @@ const Registration<FindingKind> kFindings[] = {
     Registration<FindingKind>{{"lost-write", "A page that was written has older bytes, or none."}},
     Registration<FindingKind>{{"heap-corruption", "A language runtime in the guest found its heap damaged."}},
     Registration<FindingKind>{{"kernel-fault", "The guest kernel reported a bug, an oops, a lock-up or a panic."}},
-    Registration<FindingKind>{{"hang", "Guest, vCPU or VMM made no progress within its bound."}},
-    Registration<FindingKind>{{"unhealthy", "The guest did not become healthy within its bound."}},
-    Registration<FindingKind>{{"exec-timeout", "A command in the guest did not answer in time."}},
+    Registration<FindingKind>{
+        {"hang", "Guest, vCPU or VMM made no progress within its bound; the run's hang.txt says where they were."}},
+    Registration<FindingKind>{
+        {"unhealthy", "The guest did not become healthy within its bound; the run's hang.txt says where it was."}},
+    Registration<FindingKind>{
+        {"exec-timeout",
+         "A command in the guest did not answer in time; the run's hang.txt says where the guest was."}},
     Registration<FindingKind>{{"connection-lost", "A connection that must live died."}},
     Registration<FindingKind>{{"request-lost", "A request that was acknowledged left no trace."}},
     Registration<FindingKind>{{"request-duplicated", "One request acted twice."}},

@@ -12,7 +12,8 @@
 // That line makes it parse, with errors, defaults, schema, `describe` and matrix paths. A step whose file has no
 // execute() is part of the format and refused as not available in this build. A step that does not end within its
 // `timeout` is the finding `hang`, or what Options::kOverdue says; one whose execute() takes the timeout as its second
-// argument, a std::optional<Duration>, judges that by itself. A function `Duration expected_time(const Options&)` beside
+// argument, a std::optional<Duration>, judges that by itself. One that ends the guest has Options::kEndsGuest: what hung
+// is looked at before, outside of its `timeout`. A function `Duration expected_time(const Options&)` beside
 // execute() says what a step takes that takes as long as its options say.
 #pragma once
 
@@ -54,6 +55,8 @@ class Step {
   virtual std::string_view overdue() const = 0;
   /// Whether run() observes `timeout` itself.
   virtual bool keeps_deadline() const = 0;
+  /// Whether run() begins with the end of the present guest.
+  virtual bool ends_guest() const = 0;
   /// What run() is expected to take.
   virtual Duration foreseen() const = 0;
   /// Carries it out; the step outlives the operation. Deadline and on_error are the caller's to apply.
@@ -138,6 +141,9 @@ class StepRegistration {
       }
     }
     bool keeps_deadline() const override { return KeepsDeadline<Options>; }
+    bool ends_guest() const override {
+      return requires { Options::kEndsGuest; };
+    }
     Duration foreseen() const override {
       if constexpr (requires { expected_time(keys.options); }) {
         return expected_time(keys.options);

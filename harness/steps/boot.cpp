@@ -8,6 +8,7 @@ namespace {
 using scenario::Fields;
 
 struct Boot {
+  static constexpr bool kEndsGuest = true;
   bool fresh = false;
 };
 

@@ -7,7 +7,9 @@ namespace {
 
 using scenario::Fields;
 
-struct Destroy {};
+struct Destroy {
+  static constexpr bool kEndsGuest = true;
+};
 void describe(Fields<Destroy>&) {}
 
 Async<void> execute(const Destroy&, engine::RunContext& run) { return run.destroy(); }

@@ -13,6 +13,7 @@ using scenario::Prefetch;
 using scenario::Reader;
 
 struct Restore {
+  static constexpr bool kEndsGuest = true;
   std::string from;                  ///< Never empty after reading.
   std::optional<Prefetch> prefetch;  ///< Overrides runtime.uffd.prefetch for this restore.
   bool resume = true;

@@ -1,0 +1,63 @@
+// What a run leaves of a guest that did not answer: hang.txt, whose first line says where it hung.
+#include <gmock/gmock.h>
+
+#include "harness/e2e/real_campaign.h"
+
+namespace snaphammer::e2e {
+namespace {
+
+using testing::AllOf;
+using testing::ContainsRegex;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+class Hang : public RealCampaign {
+ protected:
+  /// Of the only run.
+  std::string diagnosis() const { return content_of(artifact("hang.txt")); }
+  std::filesystem::path artifact(const std::string& name) const {
+    return file("out") / only_run().at("artifacts").get<std::string>() / name;
+  }
+};
+
+constexpr const char* kEndless = "  - exec: {command: [sleep, \"1000\"], timeout: 1s, on_error: continue}\n";
+
+TEST_F(Hang, AGuestThatAnswersIsShownWithItsTasksBelowTheLineThatTheReportShows) {
+  EXPECT_EQ(run({write_scenario("endless", std::string("steps:\n  - boot: {}\n") + kEndless)}), 1);
+  const nlohmann::json timeout = finding("exec-timeout");
+  const std::string where = timeout.at("evidence").at("where");
+  EXPECT_THAT(where, AllOf(StartsWith("vCPU 0 is "), HasSubstr("; the agent answered after ")));
+  EXPECT_THAT(timeout.at("message").get<std::string>(), HasSubstr(" s later: " + where));
+  EXPECT_THAT(out(), HasSubstr(where));
+  EXPECT_EQ(timeout.at("evidence").at("diagnosis"), "hang.txt");
+  EXPECT_THAT(diagnosis(), AllOf(StartsWith(where + "\n"), HasSubstr("RIP="), HasSubstr("task:init"),
+                                 HasSubstr("this run's worker"), HasSubstr("sysrq: Show State")));
+}
+
+TEST_F(Hang, AVcpuIsSaidToBeWhereItIs) {
+  EXPECT_EQ(run({write_scenario("frozen", "steps:\n  - boot: {}\n  - start: {workload: cpp-heap, as: heap}\n" +
+                                              std::string(kEndless) +
+                                              "  - freeze: {at: {symbol: __alloc_pages}, timeout: 5m}\n")}),
+            1);
+  EXPECT_THAT(finding("exec-timeout").at("evidence").at("where").get<std::string>(),
+              ContainsRegex("^the vCPUs are stopped; vCPU 0 is .*at __alloc_pages(, vCPU 1|$)"));
+}
+
+TEST_F(Hang, AVmmThatStandsStillIsSaidToAndShownByADebugger) {
+  EXPECT_EQ(run({write_scenario("stopped",
+                                "steps:\n  - boot: {}\n  - inject: {fault: vmm.stop}\n"
+                                "  - exec: {command: [\"true\"], timeout: 2s}\n")}),
+            1);
+  EXPECT_EQ(finding("exec-timeout").at("evidence").at("where"), "the VMM stands still, stopped by a signal");
+  EXPECT_THAT(diagnosis(), AllOf(HasSubstr("', state T"), Not(HasSubstr("the debugger: not done"))));
+}
+
+TEST_F(Hang, ARunWithoutAHangLeavesNone) {
+  EXPECT_EQ(run({write_scenario("short", "steps:\n  - boot: {}\n  - exec: {command: [\"false\"], expect_exit: 1}\n")}),
+            0);
+  EXPECT_FALSE(std::filesystem::exists(artifact("hang.txt")));
+}
+
+}  // namespace
+}  // namespace snaphammer::e2e
