@@ -1,11 +1,7 @@
 #include "harness/engine/debugger.h"
 
-#include <charconv>
-#include <map>
-#include <string_view>
 #include <vector>
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <signal.h>
@@ -14,7 +10,6 @@
 
 #include "lib/base/child_process.h"
 #include "lib/base/host_threads.h"
-#include "lib/base/unique_fd.h"
 
 namespace snaphammer::engine {
 namespace {
@@ -30,36 +25,12 @@ std::vector<std::vector<std::string>> debuggers(pid_t process) {
           {"eu-stack", "-n", "64", "-p", pid}};
 }
 
-// A library that was preloaded by a descriptor's name goes by that name in gdb too, which would open its own descriptor
-// of that number, and read from it for ever when that is a pipe.
-struct PreloadedLibrary {
-  UniqueFd file;
-  int number = -1;
-};
-
-PreloadedLibrary library_by_descriptor(const Process& process) {
-  constexpr std::string_view kByDescriptor = "LD_PRELOAD=/proc/self/fd/";
-  PreloadedLibrary library;
-  const std::size_t at = process.environment.find(kByDescriptor);
-  if (at == std::string::npos) return library;
-  const char* const digits = process.environment.data() + at + kByDescriptor.size();
-  const char* const end = process.environment.data() + process.environment.size();
-  if (std::from_chars(digits, end, library.number).ec != std::errc()) return library;
-  const std::string link = fmt::format("/proc/{}/fd/{}", process.pid, library.number);
-  library.file.reset(::open(link.c_str(), O_RDONLY | O_CLOEXEC));
-  return library;
-}
-
 Result<ChildProcess> start_debugger(const Process& process, int output) {
-  const PreloadedLibrary library = library_by_descriptor(process);
-  std::map<int, int> inherit;
-  if (library.file) inherit.emplace(library.file.get(), library.number);
   Result<ChildProcess> started = Error(ErrorKind::kUnfit, "no debugger");
   for (std::vector<std::string>& command : debuggers(process.pid)) {
     // Without a server for symbols, which would be asked over the network.
     started = ChildProcess::spawn({.argv = std::move(command),
                                    .environment = {{"DEBUGINFOD_URLS", ""}},
-                                   .inherit = inherit,
                                    .output = output,
                                    .error = output});
     if (started) break;

@@ -19,9 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The library is preloaded by descriptor: LD_PRELOAD separates names by blanks and colons, which a path may hold.
-constexpr int kInterposerLibraryDescriptor = 7;
-
 constexpr std::size_t kTail = 16 * 1024;
 
 Result<UniqueFd> make_ram(ByteCount size) {
@@ -133,21 +130,19 @@ Result<QemuProcess> QemuProcess::spawn(const fs::path& program, const fs::path& 
   SNAP_ASSIGN(const UniqueFd console, open_for_append(placement.console_log));
   process.log_start = size_of(log);
   process.console_start = size_of(console);
-  const UniqueFd library(::open(interposer.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!library) return errno_error("open the interposer " + interposer.string());
+  SNAP_ASSIGN(process.interposer_link, PreloadLink::make(interposer, placement.directory));
 
   SNAP_ASSIGN(const auto settings, interposer_config(process.ram, placement, accel));
   SNAP_TRY(send_config(process.interposer, settings));
 
   SpawnOptions options;
   options.argv = command_line(program, config, placement, accel);
-  options.environment = {{"LD_PRELOAD", "/proc/self/fd/" + std::to_string(kInterposerLibraryDescriptor)},
+  options.environment = {{"LD_PRELOAD", process.interposer_link.name()},
                          {interposer::kSocketVariable, std::to_string(kInterposerDescriptor)}};
   options.inherit = {{monitor.second.get(), kMonitorDescriptor},
                      {process.ram.get(), kRamDescriptor},
                      {commands.second.get(), kInterposerDescriptor},
-                     {packets.second.get(), kPacketDescriptor},
-                     {library.get(), kInterposerLibraryDescriptor}};
+                     {packets.second.get(), kPacketDescriptor}};
   options.output = log.get();
   options.error = log.get();
   SNAP_ASSIGN(process.child, ChildProcess::spawn(options));

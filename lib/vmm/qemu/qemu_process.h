@@ -12,6 +12,7 @@
 #include "lib/base/child_process.h"
 #include "lib/base/result.h"
 #include "lib/base/unique_fd.h"
+#include "lib/vmm/qemu/preload_link.h"
 #include "lib/vmm/vm.h"
 
 namespace snaphammer::vmm {
@@ -26,6 +27,7 @@ struct QemuProcess {
   std::filesystem::path console;
   ByteCount log_start = 0;  ///< How long the files were before: they are appended to.
   ByteCount console_start = 0;
+  PreloadLink interposer_link;
   ChildProcess child;  ///< Last, so that it goes first.
 
   /// Starts `program` with `interposer` preloaded, vCPUs stopped. Returns at once: what QEMU thinks of its command

@@ -4,6 +4,7 @@
 #include <set>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -244,6 +245,35 @@ TEST_F(QemuVmTest, AMissingQemuComesWithTheCommandThatInstallsIt) {
 TEST_F(QemuVmTest, AMissingInterposerIsNamed) {
   machine().options.interposer = "/nonexistent/interposer.so";
   EXPECT_THAT(machine().try_start().error().message(), HasSubstr("/nonexistent/interposer.so"));
+}
+
+// gdb opens the libraries of a process by the names that the process has for them.
+TEST_F(QemuVmTest, ADebuggerFindsTheInterposerByItsName) {
+  const auto vm = machine().start();
+  std::ifstream file(fmt::format("/proc/{}/environ", vm->pid()), std::ios::binary);
+  std::string name;
+  for (std::string entry; std::getline(file, entry, '\0');) {
+    if (entry.starts_with("LD_PRELOAD=")) name = entry.substr(entry.find('=') + 1);
+  }
+  ASSERT_NE(name, "");
+  EXPECT_TRUE(fs::equivalent(name, machine().options.interposer)) << name << " from here, not from within QEMU";
+}
+
+TEST_F(QemuVmTest, AnInterposerWhosePathCannotBePreloadedIsPreloadedAllTheSame) {
+  const fs::path odd = machine().placement.directory / "a b:c";
+  fs::create_directory(odd);
+  fs::copy_file(machine().options.interposer, odd / "interposer.so");
+  machine().options.interposer = odd / "interposer.so";
+  booted();
+}
+
+TEST_F(QemuVmTest, ADirectoryInWhichNothingCanBePreloadedIsNamed) {
+  machine().placement.directory /= "a b";
+  fs::create_directory(machine().placement.directory);
+  const Error error = machine().try_start().error();
+  EXPECT_THAT(error.describe(),
+              AllOf(HasSubstr("a b: a VM's directory cannot have a blank"), HasSubstr("XDG_RUNTIME_DIR")));
+  machine().placement.directory = machine().placement.directory.parent_path();
 }
 
 TEST_F(QemuVmTest, AMissingKernelIsNamed) {
