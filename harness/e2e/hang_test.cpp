@@ -55,6 +55,20 @@ TEST_F(Hang, AVmmThatStandsStillIsSaidToAndShownByADebugger) {
   EXPECT_THAT(diagnosis(), AllOf(HasSubstr("', state T"), HasSubstr("user stacks of process")));
 }
 
+TEST_F(Hang, AGuestThatAStepEndsIsLookedAtBefore) {
+  EXPECT_EQ(run({write_scenario("destroyed", "steps:\n  - boot: {}\n" + std::string(kEndless) + "  - destroy: {}\n")}),
+            1);
+  EXPECT_THAT(diagnosis(), StartsWith("vCPU 0 is "));
+}
+
+TEST_F(Hang, AGuestThatARestoreReplacesIsTheOneThatIsLookedAt) {
+  EXPECT_EQ(run({write_scenario("replaced", "steps:\n  - boot: {fresh: true}\n  - snapshot: {id: s1}\n" +
+                                                std::string(kEndless) +
+                                                "  - restore: {from: s1}\n  - await_healthy: {within: 60s}\n")}),
+            1);
+  EXPECT_THAT(diagnosis(), HasSubstr("it was not restored"));
+}
+
 TEST_F(Hang, ARunWithoutAHangLeavesNone) {
   EXPECT_EQ(run({write_scenario("short", "steps:\n  - boot: {}\n  - exec: {command: [\"false\"], expect_exit: 1}\n")}),
             0);
