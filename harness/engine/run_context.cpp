@@ -177,7 +177,7 @@ Async<void> RunContext::restore(const std::string& id, RestoreStep step) {
                .phases = {}};
   sandbox_.set_prefetch(restored_->prefetch);
   for (const auto& oracle : oracles_) oracle->restore_begins();
-  result_.restores.push_back({.from = id, .to_healthy_ms = 0, .phases_ms = {}, .uffd = {}});
+  result_.restores.push_back({.from = id, .to_healthy_ms = {}, .phases_ms = {}, .uffd = {}});
   origin_ = from->manifest.id;
   auto restored = co_await sandbox_.restore(*from, {.let_run = step.resume});
   connections_.cut("restore " + id);

@@ -22,8 +22,7 @@ std::string findings_of(const RunResult& run) {
 }
 
 std::string row(const RunResult& run) {
-  std::vector<double> restores;
-  for (const RestoreReport& restore : run.restores) restores.push_back(restore.to_healthy_ms);
+  const std::vector<double> restores = run.times_to_healthy();
   const std::string restore = restores.empty() ? "-" : fmt::format("{:.0f} ms", percentile(restores, 50));
   std::string verdict(run.is_flaky() ? "flaky" : name_of(run.verdict));
   if (run.is_surprise()) verdict += " ✗";

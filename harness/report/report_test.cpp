@@ -175,6 +175,17 @@ TEST(Results, TheKeysAreThoseOfTheContractInItsOrder) {
               ElementsAre("at", "in", "address", "hits", "elsewhere", "steps", "after_ms", "vcpu", "vcpus"));
 }
 
+TEST(Results, ARestoreThatNobodySawHealthyHasNoTime) {
+  RunResult run = failed();
+  run.restores.at(0).to_healthy_ms.reset();
+  const ordered_json written = to_json(run);
+  EXPECT_TRUE(written["restores"][0]["to_healthy_ms"].is_null());
+  EXPECT_EQ(to_json(run_result_from_json(written).value()), written);
+  CampaignResult campaign;
+  campaign.runs = {run};
+  EXPECT_THAT(render_markdown(campaign), Not(HasSubstr(" ms |")));
+}
+
 TEST(Results, EveryKeyIsRequiredAndTyped) {
   const ordered_json good = to_json(failed());
   for (const auto& [key, value] : good.items()) {

@@ -75,7 +75,7 @@ void read_fault(JsonReader& read, FaultReport& fault) {
 ordered_json write(const RestoreReport& restore) {
   return {{"from", restore.from},
           {"guest", restore.guest},
-          {"to_healthy_ms", restore.to_healthy_ms},
+          {"to_healthy_ms", restore.to_healthy_ms ? ordered_json(*restore.to_healthy_ms) : ordered_json()},
           {"phases_ms", write_phases(restore.phases_ms)},
           {"uffd", utf8(restore.uffd)}};
 }
@@ -183,6 +183,14 @@ std::string_view name_of(Verdict verdict) {
     if (value == verdict) return name;
   }
   return "?";
+}
+
+std::vector<double> RunResult::times_to_healthy() const {
+  std::vector<double> times;
+  for (const RestoreReport& restore : restores) {
+    if (restore.to_healthy_ms) times.push_back(*restore.to_healthy_ms);
+  }
+  return times;
 }
 
 ordered_json to_json(const RunResult& run) {

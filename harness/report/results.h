@@ -42,7 +42,7 @@ struct FaultReport {
 struct RestoreReport {
   std::string from;
   std::string guest = "guest";  ///< Or "clone-1" and so on.
-  double to_healthy_ms = 0;
+  std::optional<double> to_healthy_ms;  ///< Nothing (null in JSON) when nobody saw it healthy.
   std::vector<std::pair<std::string, double>> phases_ms;  ///< In the order in which they ran.
   nlohmann::json uffd;                                    ///< The page server's counters and latencies.
 };
@@ -104,6 +104,8 @@ struct RunResult {
   std::string known;               ///< Why this failure is a known one; empty for all others.
   std::vector<Attempt> attempts;   ///< Those before this one.
 
+  /// Of the restores after which somebody saw the guest healthy, in their order, in ms.
+  std::vector<double> times_to_healthy() const;
   /// Only as expected when it was tried again.
   bool is_flaky() const { return expected && !attempts.empty(); }
   /// Something that a person must look at: neither as expected nor known, and not for want of a capability.

@@ -8,6 +8,7 @@ using nlohmann::json;
 
 const json kText = {{"type", "string"}};
 const json kNumber = {{"type", "number"}, {"minimum", 0}};
+const json kNumberOrNull = {{"type", {"number", "null"}}, {"minimum", 0}};
 const json kCount = {{"type", "integer"}, {"minimum", 0}};
 const json kObject = {{"type", "object"}};
 const json kPhases = {{"type", "object"}, {"additionalProperties", {{"type", "number"}}}};
@@ -76,10 +77,14 @@ json run_schema() {
        {"message", kText},
        {"findings", list_of(finding_schema())},
        {"faults",
-        list_of(exactly({{"name", kText}, {"acted", kCount}, {"first_at_ms", {{"type", {"number", "null"}}}}}))},
+        list_of(exactly({{"name", kText}, {"acted", kCount}, {"first_at_ms", kNumberOrNull}}))},
        {"restores",
         list_of(
-            exactly({{"from", kText}, {"guest", kText}, {"to_healthy_ms", kNumber}, {"phases_ms", kPhases}, {"uffd", uffd_schema()}}))},
+            exactly({{"from", kText},
+                     {"guest", kText},
+                     {"to_healthy_ms", kNumberOrNull},
+                     {"phases_ms", kPhases},
+                     {"uffd", uffd_schema()}}))},
        {"pauses", list_of(exactly({{"snapshot", kText},
                                    {"type", kText},
                                    {"downtime_ms", kNumber},

@@ -53,7 +53,8 @@ Row row_of(const Group& group) {
     std::map<std::string, bool> found;
     for (const Finding& finding : run->findings) found[finding.id] = true;
     for (const auto& [id, seen] : found) ++findings[id];
-    for (const RestoreReport& restore : run->restores) restores.push_back(restore.to_healthy_ms);
+    const std::vector<double> times = run->times_to_healthy();
+    restores.insert(restores.end(), times.begin(), times.end());
   }
   const auto milliseconds = [&](double value) { return restores.empty() ? "-" : fmt::format("{:.0f} ms", value); };
   return {group.scenario,

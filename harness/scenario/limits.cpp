@@ -13,18 +13,14 @@ namespace {
 using nlohmann::json;
 using report::RunResult;
 
-std::vector<double> restore_to_healthy(const RunResult& result) {
-  std::vector<double> samples;
-  for (const report::RestoreReport& restore : result.restores) samples.push_back(restore.to_healthy_ms);
-  return samples;
-}
 // Of a guest that was restored more than once from the same snapshot; one that was faster has none.
 std::vector<double> restore_slowdown(const RunResult& result) {
   std::map<std::pair<std::string, std::string>, double> first;
   std::vector<double> samples;
   for (const report::RestoreReport& restore : result.restores) {
-    const auto [known, is_first] = first.try_emplace({restore.guest, restore.from}, restore.to_healthy_ms);
-    if (!is_first) samples.push_back(std::max(0.0, restore.to_healthy_ms - known->second));
+    if (!restore.to_healthy_ms) continue;
+    const auto [known, is_first] = first.try_emplace({restore.guest, restore.from}, *restore.to_healthy_ms);
+    if (!is_first) samples.push_back(std::max(0.0, *restore.to_healthy_ms - known->second));
   }
   return samples;
 }
@@ -46,7 +42,7 @@ std::vector<double> pause(const RunResult& result) {
 const Registration<MeasureKind> kMeasures[] = {
     Registration<MeasureKind>{{"restore_to_healthy",
                                "From the restore request until health and one exec have answered.",
-                               restore_to_healthy}},
+                               [](const RunResult& result) { return result.times_to_healthy(); }}},
     Registration<MeasureKind>{{"restore_slowdown",
                                "How much longer a guest's restore took than its first one from the same snapshot.",
                                restore_slowdown}},

@@ -360,6 +360,20 @@ TEST(CheckLimits, EachBrokenBoundIsAFinding) {
   EXPECT_EQ(findings[0].evidence["samples"], 3);
 }
 
+TEST(CheckLimits, ARestoreThatNobodySawHealthyIsNoFastOne) {
+  const Limits limits =
+      loaded(kPlanSteps + "limits: {restore_to_healthy: {p50: 500ms}, restore_slowdown: {max: 1ms}}").first_point.limits;
+  report::RunResult run;
+  for (const std::optional<double> ms : {std::optional<double>(), std::optional<double>(), std::optional(900.0)}) {
+    report::RestoreReport restore;
+    restore.to_healthy_ms = ms;
+    run.restores.push_back(restore);
+  }
+  const auto findings = check_limits(limits, run);
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings[0].message, "restore_to_healthy p50: 900.0 ms, more than 500ms");
+}
+
 TEST(CheckLimits, ARestoreIsSlowerThanTheFirstOneOfItsGuestFromItsSnapshot) {
   const Limits limits = loaded(kPlanSteps + "limits: {restore_slowdown: {p50: 50ms, max: 250ms}}").first_point.limits;
   report::RunResult run;
