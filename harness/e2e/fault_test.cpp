@@ -78,6 +78,16 @@ TEST_F(Faults, ABalloonTakesMemoryAndGivesItBack) {
   EXPECT_EQ(fault().at("acted"), 1);
 }
 
+TEST_F(Faults, AStormOfTheBalloonLeavesProgramsTheirMemory) {
+  EXPECT_EQ(run({write_scenario("storm", "vm: {memory: 256MiB}\nsteps:\n  - boot: {}\n"
+                                         "  - start: {workload: zero-pages, as: zp, args: {resident: 130MiB}}\n"
+                                         "  - inject: {fault: balloon.storm, as: s, args: {every: 300ms, up_to: 128MiB}}\n"
+                                         "  - run_for: 6s\n  - heal: s\n  - check: all\n")}),
+            0)
+      << out() << err();
+  EXPECT_GE(fault().at("acted"), 5);
+}
+
 TEST_F(Faults, ALostTransportResetCountsWhenTheVmmSaysSoAndTheRestoreAfterItIsHealed) {
   EXPECT_EQ(run({write_scenario("lost-event",
                                 "runtime: {restore: {budget_ready: 45s}}\n"

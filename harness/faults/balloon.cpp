@@ -1,4 +1,6 @@
 // balloon.inflate, balloon.deflate and balloon.storm: the host asks the guest for memory.
+#include <algorithm>
+#include <limits>
 #include <random>
 
 #include <boost/asio/steady_timer.hpp>
@@ -90,8 +92,25 @@ struct Storm {
 void describe(Fields<Storm>& fields) {
   fields.add("every", &Storm::every, "How long until the balloon gets another size.")
       .between(std::chrono::milliseconds(1), std::chrono::hours(1));
-  fields.size("up_to", &Storm::up_to, "The largest part of the guest's memory that is asked for.")
+  fields
+      .size("up_to", &Storm::up_to,
+            "The largest part of the guest's memory that is asked for; never so much that its programs run out of it.")
       .between(1_MiB, 1024_GiB);
+}
+
+// What programs keep, beyond what they have, for the work that they do in a storm.
+constexpr ByteCount kLeft = 32_MiB;
+constexpr Duration kBetweenQuestions = std::chrono::seconds(1);
+
+// What the balloon can have in all without making the guest kill a program for want of memory, by its own account.
+Async<ByteCount> spare_memory(engine::RunContext& run, ByteCount ram) {
+  CO_SNAP_ASSIGN(const ByteCount before, co_await actual_size(run));
+  CO_SNAP_ASSIGN(const agent::Metrics guest, co_await with_deadline(kAnswerLimit, "metrics", run.sandbox().metrics()));
+  CO_SNAP_ASSIGN(const ByteCount after, co_await actual_size(run));
+  // The balloon may be moving; what it surely held while the guest looked.
+  const ByteCount held = ram - std::min(ram, std::max(before, after));
+  const ByteCount spare = guest.memory_available + held;
+  co_return spare - std::min(spare, kLeft);
 }
 
 // Sizes come from the run's seed; it goes on in each later VMM.
@@ -116,20 +135,36 @@ class StormBalloon final : public FaultWith<Storm> {
   Awaitable<void> rage(engine::RunContext& run) {
     while (!healed_->is_set()) {
       // A VMM that is just being started or ended refuses; the next one is asked again.
-      if (auto vm = vm_of(run); vm && run.sandbox().state() == sandbox::State::kRunning) {
-        const ByteCount ram = (*vm)->ram().size;
-        const ByteCount most = std::min(args().up_to, ram / 2);
-        const ByteCount size = std::uniform_int_distribution<ByteCount>(0, most)(random_);
-        auto asked = co_await set_target(run, ram - size);
-        if (asked) act();
+      if (run.sandbox().state() == sandbox::State::kRunning) {
+        const Result<void> changed = co_await change(run);
+        if (changed) act();
       }
       static_cast<void>(co_await with_deadline(args().every, "storm", healed_->wait()));
     }
   }
 
+  Async<void> change(engine::RunContext& run) {
+    CO_SNAP_ASSIGN(const vmm::Vm* const vm, vm_of(run));
+    const ByteCount ram = vm->ram().size;
+    co_await ask_what_is_spare(run, ram);
+    const ByteCount most = std::min({args().up_to, ram / 2, spare_});
+    const ByteCount size = std::uniform_int_distribution<ByteCount>(0, most)(random_);
+    co_return co_await set_target(run, ram - size);
+  }
+
+  // A guest that does not answer has what it had when it last did.
+  Awaitable<void> ask_what_is_spare(engine::RunContext& run, ByteCount ram) {
+    if (SteadyClock::now() < asked_ + kBetweenQuestions) co_return;
+    const Result<ByteCount> spare = co_await spare_memory(run, ram);
+    if (spare) spare_ = *spare;
+    asked_ = SteadyClock::now();
+  }
+
   std::optional<Event> healed_;
   std::optional<TaskGroup> tasks_;
   std::mt19937_64 random_;
+  ByteCount spare_ = std::numeric_limits<ByteCount>::max();
+  TimePoint asked_;
 };
 
 const FaultRegistration<InflateBalloon> inflate{"balloon.inflate", "The balloon takes memory from the guest.",
