@@ -41,5 +41,14 @@ TEST_F(Restore, ABootAfterARestoreIsNoRestore) {
   EXPECT_TRUE(restores.at(0).at("phases_ms").contains("load"));
 }
 
+TEST_F(Restore, ALimitOnWhatNeverHappenedIsInconclusive) {
+  EXPECT_EQ(run({write_scenario("nothing-restored",
+                                "limits: {restore_to_healthy: {max: 60s}}\nsteps:\n  - boot: {}\n  - check: all\n")}),
+            3)
+      << out();
+  EXPECT_EQ(only_run().at("verdict"), "inconclusive");
+  EXPECT_EQ(only_run().at("message"), "limits: restore_to_healthy was never measured");
+}
+
 }  // namespace
 }  // namespace snaphammer::e2e

@@ -1,7 +1,5 @@
 #include "harness/engine/execute_run.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "harness/engine/run_context.h"
@@ -11,8 +9,20 @@
 namespace snaphammer::engine {
 namespace {
 
+// Why a run in which nothing was found proves nothing all the same; empty when it does prove something.
+std::string what_was_not_tried(const report::RunResult& result, const scenario::Limits& limits) {
+  for (const report::FaultReport& fault : result.faults) {
+    if (fault.acted == 0) return "fault " + fault.name + " was injected and never acted";
+  }
+  if (const auto measure = scenario::unmeasured_limit(limits, result)) {
+    return "limits: " + *measure + " was never measured";
+  }
+  return {};
+}
+
 // What the end of the steps means for the run.
-void conclude(report::RunResult& result, const Result<void>& steps, const Result<void>& oracles) {
+void conclude(report::RunResult& result, const scenario::Limits& limits, const Result<void>& steps,
+              const Result<void>& oracles) {
   if (!result.findings.empty()) {
     result.verdict = report::Verdict::kFail;
     result.message = result.findings.front().id + ": " + result.findings.front().message;
@@ -20,10 +30,8 @@ void conclude(report::RunResult& result, const Result<void>& steps, const Result
   }
   const Result<void>& failed = steps ? oracles : steps;
   if (failed) {
-    const auto idle = std::find_if(result.faults.begin(), result.faults.end(),
-                                   [](const report::FaultReport& fault) { return fault.acted == 0; });
-    result.verdict = idle == result.faults.end() ? report::Verdict::kPass : report::Verdict::kInconclusive;
-    if (idle != result.faults.end()) result.message = "fault " + idle->name + " was injected and never acted";
+    result.message = what_was_not_tried(result, limits);
+    result.verdict = result.message.empty() ? report::Verdict::kPass : report::Verdict::kInconclusive;
     return;
   }
   const Error& error = failed.error();
@@ -58,7 +66,7 @@ Async<report::RunResult> execute_run(scenario::RunPlan plan, RunPaths paths, Run
     broken.at_ms = run.age_ms();
     result.findings.push_back(std::move(broken));
   }
-  conclude(result, steps, oracles);
+  conclude(result, plan.scenario->limits, steps, oracles);
   result.expected = scenario::judge(plan, result).expected;
   // A snapshot is large, and evidence only of a run that did not go as it should.
   std::error_code ignored;

@@ -18,7 +18,7 @@ namespace snaphammer::report {
 enum class Verdict {
   kPass,
   kFail,          ///< At least one finding.
-  kInconclusive,  ///< The environment or an oracle failed, or a fault never acted.
+  kInconclusive,  ///< The environment or an oracle failed, a fault never acted, or a limit had nothing to judge.
   kError,         ///< The harness failed.
   kSkipped,       ///< A capability is missing; `message` says which.
 };

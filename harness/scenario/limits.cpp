@@ -64,6 +64,10 @@ constexpr std::array<Bound, 5> kBounds{{
     {"max", &Limit::max, report::maximum},
 }};
 
+std::vector<double> samples_of(const std::string& measure, const RunResult& result) {
+  return Catalog<MeasureKind>::of().find(measure)->samples_ms(result);
+}
+
 }  // namespace
 
 void describe(Fields<Limit>& fields) {
@@ -107,7 +111,7 @@ TypeInfo Codec<Limits>::info() {
 std::vector<report::Finding> check_limits(const Limits& limits, const RunResult& result) {
   std::vector<report::Finding> findings;
   for (const auto& [name, limit] : limits.by_measure) {
-    const std::vector<double> samples = Catalog<MeasureKind>::of().find(name)->samples_ms(result);
+    const std::vector<double> samples = samples_of(name, result);
     if (samples.empty()) continue;
     for (const Bound& bound : kBounds) {
       const std::optional<Duration> most = limit.*bound.limit;
@@ -127,6 +131,13 @@ std::vector<report::Finding> check_limits(const Limits& limits, const RunResult&
     }
   }
   return findings;
+}
+
+std::optional<std::string> unmeasured_limit(const Limits& limits, const RunResult& result) {
+  for (const auto& [name, limit] : limits.by_measure) {
+    if (samples_of(name, result).empty()) return name;
+  }
+  return {};
 }
 
 }  // namespace snaphammer::scenario

@@ -40,7 +40,10 @@ struct Codec<Limits> {
   static TypeInfo info();
 };
 
-/// One finding `limit` for each bound that the run broke. A limited measure without a sample breaks nothing.
+/// One finding `limit` for each bound that the run broke. A measure without a sample breaks none.
 std::vector<report::Finding> check_limits(const Limits& limits, const report::RunResult& result);
+
+/// A measure that is limited and of which the run has no sample, so that nothing is known of it.
+std::optional<std::string> unmeasured_limit(const Limits& limits, const report::RunResult& result);
 
 }  // namespace snaphammer::scenario

@@ -374,6 +374,18 @@ TEST(CheckLimits, ARestoreThatNobodySawHealthyIsNoFastOne) {
   EXPECT_EQ(findings[0].message, "restore_to_healthy p50: 900.0 ms, more than 500ms");
 }
 
+TEST(CheckLimits, WhatWasNotMeasuredIsNamed) {
+  const Limits limits =
+      loaded(kPlanSteps + "limits: {downtime: {max: 1s}, restore_to_healthy: {p50: 1s}}").first_point.limits;
+  report::RunResult run;
+  run.pauses.emplace_back();
+  run.restores.emplace_back();
+  EXPECT_TRUE(check_limits(limits, run).empty());
+  EXPECT_EQ(unmeasured_limit(limits, run), "restore_to_healthy");
+  run.restores.front().to_healthy_ms = 900;
+  EXPECT_EQ(unmeasured_limit(limits, run), std::nullopt);
+}
+
 TEST(CheckLimits, ARestoreIsSlowerThanTheFirstOneOfItsGuestFromItsSnapshot) {
   const Limits limits = loaded(kPlanSteps + "limits: {restore_slowdown: {p50: 50ms, max: 250ms}}").first_point.limits;
   report::RunResult run;
