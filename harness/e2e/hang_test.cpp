@@ -69,6 +69,33 @@ TEST_F(Hang, AGuestThatARestoreReplacesIsTheOneThatIsLookedAt) {
   EXPECT_THAT(diagnosis(), HasSubstr("it was not restored"));
 }
 
+// Its page server does not get the snapshot's bytes, which the VMM needs to load the devices' state.
+TEST_F(Hang, AGuestThatIsStuckInItsRestoreIsLookedAtBeforeTheRestoreGivesItUp) {
+  EXPECT_EQ(run({write_scenario("stuck", "runtime: {uffd: {prefetch: \"off\"}}\n"
+                                         "steps:\n  - boot: {fresh: true}\n  - snapshot: {id: s1}\n"
+                                         "  - inject: {fault: uffd.delay, args: {least: 12s}}\n"
+                                         "  - restore: {from: s1}\n  - await_healthy: {within: 60s}\n")}),
+            1);
+  const nlohmann::json unhealthy = finding("unhealthy");
+  EXPECT_THAT(unhealthy.at("message").get<std::string>(), HasSubstr("; before it was ended: "));
+  EXPECT_EQ(unhealthy.at("evidence").at("diagnosis"), "hang.txt");
+  EXPECT_THAT(diagnosis(), AllOf(HasSubstr("waits for a page"), HasSubstr("the guest was looked at before it was ended")));
+}
+
+TEST_F(Hang, ACloneIsLookedAtOnItsOwn) {
+  EXPECT_EQ(run({write_scenario("stuck-clone",
+                                "runtime: {uffd: {prefetch: \"off\"}}\n"
+                                "steps:\n  - boot: {fresh: true}\n  - snapshot: {id: s1}\n"
+                                "  - inject: {fault: uffd.delay, args: {guest: clone-2, least: 12s}}\n"
+                                "  - clone: {from: s1, count: 2}\n")}),
+            1);
+  const nlohmann::json unhealthy = finding("unhealthy");
+  EXPECT_THAT(unhealthy.at("message").get<std::string>(), AllOf(HasSubstr("clone-2: "), HasSubstr("; before it was ended: ")));
+  EXPECT_EQ(unhealthy.at("evidence").at("examples").at(0).at("diagnosis"), "clone-2/hang.txt");
+  EXPECT_THAT(content_of(artifact("clone-2/hang.txt")), HasSubstr("waits for a page"));
+  EXPECT_FALSE(std::filesystem::exists(artifact("hang.txt"))) << "the run's own guest did not hang";
+}
+
 TEST_F(Hang, ARunWithoutAHangLeavesNone) {
   EXPECT_EQ(run({write_scenario("short", "steps:\n  - boot: {}\n  - exec: {command: [\"false\"], expect_exit: 1}\n")}),
             0);

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "harness/engine/hang_diagnosis.h"
 #include "lib/base/task_group.h"
 
 namespace snaphammer::engine {
@@ -51,9 +52,66 @@ Async<void> ask_workloads(sandbox::Sandbox& guest, Clone& clone) {
 
 }  // namespace
 
-Result<sandbox::Sandbox*> Clones::add() {
+/// One of them. If it hangs, it is looked at before it is ended.
+class Clones::Guest final : private sandbox::PhaseObserver {
+ public:
+  /// `symbols` outlives it.
+  Guest(const asio::any_io_executor& executor, vmm::Backend& backend, sandbox::SandboxConfig config,
+        sandbox::SandboxPaths paths, GuestSymbols& symbols, std::string boot)
+      : symbols_(symbols),
+        boot_(std::move(boot)),
+        hang_file_(paths.logs / kHangFile),
+        sandbox_(executor, backend, std::move(config), std::move(paths), this) {}
+
+  Awaitable<void> bring_up(const snapshot::Snapshot& from, Clone& clone) {
+    clone.restored = co_await restore(from, clone);
+    if (clone.restored) co_return;
+    co_await look(clone.restored.error());
+    clone.hung_at = hung_at_;
+  }
+  Awaitable<void> end() { return sandbox_.end(); }
+
+ private:
+  Async<sandbox::RestoreReport> restore(const snapshot::Snapshot& from, Clone& clone) {
+    CO_SNAP_TRY(co_await sandbox_.restore(from));
+    CO_SNAP_ASSIGN(sandbox::RestoreReport report, co_await sandbox_.await_healthy());
+    CO_SNAP_ASSIGN(Draw draw, co_await draw_from(sandbox_, clone.name));
+    clone.draws.push_back(std::move(draw));
+    CO_SNAP_TRY(co_await ask_workloads(sandbox_, clone));
+    co_return report;
+  }
+
+  Async<void> at(std::string) override { return completed(Result<void>()); }
+  Awaitable<void> gives_up(const Error& why) override { return look(why); }
+
+  Awaitable<void> look(const Error& why) {
+    if (why.kind() != ErrorKind::kTimeout || hung_at_) co_return;
+    HangQuestion question{
+        .sandbox = sandbox_, .symbols = symbols_, .boot = boot_, .file = hang_file_, .finding = why.describe()};
+    hung_at_ = co_await diagnose_hang(std::move(question));
+  }
+
+  GuestSymbols& symbols_;
+  const std::string boot_;
+  const std::filesystem::path hang_file_;
+  std::optional<std::string> hung_at_;
+  sandbox::Sandbox sandbox_;
+};
+
+Clones::Clones(asio::any_io_executor executor, vmm::Backend& backend, sandbox::SandboxConfig config,
+               GuestSources& sources, GuestSymbols& symbols, const RunPaths& paths)
+    : executor_(std::move(executor)),
+      backend_(backend),
+      config_(std::move(config)),
+      sources_(sources),
+      symbols_(symbols),
+      paths_(paths) {}
+
+Clones::~Clones() = default;
+
+Result<Clones::Guest*> Clones::add(const std::string& boot) {
   const std::string name = fmt::format("clone-{}", guests_.size() + 1);
-  const sandbox::SandboxPaths paths{.sockets = paths_.runtime / name, .logs = paths_.artifacts / name};
+  sandbox::SandboxPaths paths{.sockets = paths_.runtime / name, .logs = paths_.artifacts / name};
   for (const std::filesystem::path& directory : {paths.sockets, paths.logs}) {
     std::error_code error;
     std::filesystem::create_directories(directory, error);
@@ -61,39 +119,22 @@ Result<sandbox::Sandbox*> Clones::add() {
   }
   sandbox::SandboxConfig config = sources_.applied_to(config_, name);
   config.name = name;
-  guests_.push_back(std::make_unique<sandbox::Sandbox>(executor_, backend_, std::move(config), paths));
+  guests_.push_back(
+      std::make_unique<Guest>(executor_, backend_, std::move(config), std::move(paths), symbols_, boot));
   return guests_.back().get();
 }
 
-Awaitable<void> Clones::bring_up(sandbox::Sandbox& guest, const snapshot::Snapshot& from, Clone& clone) const {
-  auto restored = co_await guest.restore(from);
-  if (!restored) {
-    clone.restored = tl::unexpected(restored.error());
-    co_return;
-  }
-  clone.restored = co_await guest.await_healthy();
-  if (!clone.restored) co_return;
-  auto drawn = co_await draw_from(guest, clone.name);
-  if (!drawn) {
-    clone.restored = tl::unexpected(drawn.error());
-    co_return;
-  }
-  clone.draws.push_back(*std::move(drawn));
-  auto asked = co_await ask_workloads(guest, clone);
-  if (!asked) clone.restored = tl::unexpected(asked.error());
-}
-
-Async<std::vector<Clone>> Clones::start(snapshot::Snapshot from, unsigned count) {
+Async<std::vector<Clone>> Clones::start(snapshot::Snapshot from, unsigned count, std::string boot) {
   std::vector<Clone> clones(count);
   TaskGroup tasks(executor_);
   for (Clone& clone : clones) {
-    auto guest = add();
+    auto guest = add(boot);
     if (!guest) {
       clone.restored = tl::unexpected(guest.error());
       continue;
     }
     clone.name = fmt::format("clone-{}", guests_.size());
-    tasks.spawn(bring_up(**guest, from, clone));
+    tasks.spawn((*guest)->bring_up(from, clone));
   }
   co_await tasks.wait_idle();
   co_return clones;

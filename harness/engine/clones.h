@@ -11,11 +11,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "harness/engine/draws.h"
 #include "harness/engine/guest_sources.h"
+#include "harness/engine/guest_symbols.h"
 #include "harness/engine/run_paths.h"
 #include "lib/sandbox/sandbox.h"
 
@@ -24,6 +26,7 @@ namespace snaphammer::engine {
 struct Clone {
   std::string name;
   Result<sandbox::RestoreReport> restored;
+  std::optional<std::string> hung_at;  ///< Of one that failed, when it could still be looked at: see hang_diagnosis.h.
   std::vector<Draw> draws;
   std::vector<agent::Finding> findings;  ///< Of workloads that were asked what they drew.
 };
@@ -31,28 +34,26 @@ struct Clone {
 class Clones {
  public:
   Clones(asio::any_io_executor executor, vmm::Backend& backend, sandbox::SandboxConfig config, GuestSources& sources,
-         const RunPaths& paths)
-      : executor_(std::move(executor)),
-        backend_(backend),
-        config_(std::move(config)),
-        sources_(sources),
-        paths_(paths) {}
+         GuestSymbols& symbols, const RunPaths& paths);
+  ~Clones();
 
-  /// Starts `count` more and returns when each is healthy, or has failed to become so.
-  Async<std::vector<Clone>> start(snapshot::Snapshot from, unsigned count);
+  /// Starts `count` more and returns when each is healthy, or has failed to become so. `boot` is the boot of the snapshot's
+  /// guest, by which its kernel's functions are known.
+  Async<std::vector<Clone>> start(snapshot::Snapshot from, unsigned count, std::string boot);
   /// Ends all of them.
   Awaitable<void> end();
 
  private:
-  Result<sandbox::Sandbox*> add();
-  Awaitable<void> bring_up(sandbox::Sandbox& guest, const snapshot::Snapshot& from, Clone& clone) const;
+  class Guest;
+  Result<Guest*> add(const std::string& boot);
 
   asio::any_io_executor executor_;
   vmm::Backend& backend_;
   sandbox::SandboxConfig config_;
   GuestSources& sources_;
+  GuestSymbols& symbols_;
   const RunPaths& paths_;
-  std::vector<std::unique_ptr<sandbox::Sandbox>> guests_;
+  std::vector<std::unique_ptr<Guest>> guests_;
 };
 
 }  // namespace snaphammer::engine

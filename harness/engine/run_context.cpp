@@ -48,6 +48,18 @@ nlohmann::json to_json(const uffd::Stats& stats) {
             {"max", us(stats.fault_latency.max)}}}};
 }
 
+nlohmann::json evidence_of(const Clone& clone) {
+  nlohmann::json evidence = {{kOfClone, clone.name}};
+  if (clone.hung_at) evidence.update({{"where", *clone.hung_at}, {"diagnosis", clone.name + "/" + kHangFile}});
+  return evidence;
+}
+
+Error why_not_healthy(const Clone& clone) {
+  const Error error = clone.restored.error().in(clone.name);
+  if (!clone.hung_at) return error;
+  return Error(error.kind(), fmt::format("{}; before it was ended: {}", error.describe(), *clone.hung_at));
+}
+
 }  // namespace
 
 RunContext::RunContext(asio::any_io_executor executor, const scenario::RunPlan& plan, const RunPaths& paths,
@@ -65,7 +77,7 @@ RunContext::RunContext(asio::any_io_executor executor, const scenario::RunPlan& 
       connections_(executor),
       symbols_(paths.installation.guest_image / "symbols", paths.caches.kernel_symbols()),
       phase_stop_(executor),
-      clones_(executor, backend, config_, guest_sources_, paths),
+      clones_(executor, backend, config_, guest_sources_, symbols_, paths),
       findings_(paths.artifacts / "findings.jsonl") {
   for (const oracles::MakeOracle make : oracles::oracle_makers()) oracles_.push_back(make());
   result_.id = plan.id;
@@ -242,10 +254,9 @@ Async<void> RunContext::clone(const std::string& id, unsigned count) {
   auto from = store_->load(snapshots_.at(id));
   if (!from && from.error().kind() == ErrorKind::kCorrupt) co_return fail("snapshot-corrupt", from.error());
   CO_SNAP_TRY(from);
-  CO_SNAP_ASSIGN(std::vector<Clone> clones, co_await clones_.start(*from, count));
+  CO_SNAP_ASSIGN(std::vector<Clone> clones, co_await clones_.start(*from, count, boot_id_));
   for (Clone& clone : clones) {
-    if (!clone.restored)
-      co_return fail("unhealthy", Error(clone.restored.error()).in(clone.name), {{kOfClone, clone.name}});
+    if (!clone.restored) co_return fail("unhealthy", why_not_healthy(clone), evidence_of(clone));
     result_.restores.push_back({.from = id,
                                 .guest = clone.name,
                                 .to_healthy_ms = snaphammer::to_ms(clone.restored->to_healthy),
@@ -272,23 +283,35 @@ Async<void> RunContext::destroy() {
 // Oracles come before it: a debugger that interrupts a thread makes it fault again, which hides a fault that was lost.
 Awaitable<void> RunContext::diagnose_hang() {
   const report::Finding* const first = hang_among(findings_.findings());
-  if (first == nullptr || hang_diagnosed_) co_return;
+  if (first == nullptr) co_return;
+  const report::Finding finding = *first;
+  co_await look_at_hang(finding.id + ": " + finding.message,
+                        fmt::format("{:.1f} s later", (age_ms() - finding.at_ms.value_or(age_ms())) / 1000));
+  if (!hang_ || !hang_->where || hang_->told) co_return;
+  hang_->told = true;
+  findings_.explain(finding, fmt::format("; {}: {}", hang_->when, *hang_->where),
+                    {{"where", *hang_->where}, {"diagnosis", kHangFile}});
+}
+
+Awaitable<void> RunContext::look_at_hang(std::string finding, std::string when) {
+  if (hang_) co_return;
   const bool is_given_up = co_await is_cancelled();
   if (is_given_up) co_return;
-  hang_diagnosed_ = true;
+  hang_ = SeenHang{.when = std::move(when)};
   events_.phase("diagnosis of a hang");
-  const report::Finding finding = *first;
-  const std::string later = fmt::format("{:.1f} s later", (age_ms() - finding.at_ms.value_or(age_ms())) / 1000);
-  HangQuestion question{
-      .sandbox = sandbox_,
-      .symbols = symbols_,
-      .boot = boot_id_,
-      .file = paths_.artifacts / kHangFile,
-      .finding = fmt::format("{}: {}; the guest was looked at {}", finding.id, finding.message, later)};
-  const std::optional<std::string> where = co_await engine::diagnose_hang(std::move(question));
-  if (!where) co_return;
-  log_info("run", "hang, {}: {}", later, *where);
-  findings_.explain(finding, fmt::format("; {}: {}", later, *where), {{"where", *where}, {"diagnosis", kHangFile}});
+  HangQuestion question{.sandbox = sandbox_,
+                        .symbols = symbols_,
+                        .boot = boot_id_,
+                        .file = paths_.artifacts / kHangFile,
+                        .finding = fmt::format("{}; the guest was looked at {}", finding, hang_->when)};
+  hang_->where = co_await engine::diagnose_hang(std::move(question));
+  if (hang_->where) log_info("run", "hang, {}: {}", hang_->when, *hang_->where);
+}
+
+// A guest that is stuck on its way up is no more when the step ends that has found it out.
+Awaitable<void> RunContext::gives_up(const Error& why) {
+  if (why.kind() != ErrorKind::kTimeout) co_return;
+  co_await look_at_hang(why.describe(), "before it was ended");
 }
 
 Awaitable<void> RunContext::end() {

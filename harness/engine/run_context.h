@@ -112,9 +112,12 @@ class RunContext final : private sandbox::PhaseObserver {
 
  private:
   Async<void> run_step(const scenario::Step& step);
-  /// Looks at the guest once, before it is ended, if a finding says that something hung. Bounded to 15 s.
+  /// Looks at the guest before it is ended, if a finding says that something hung, and explains the finding.
   Awaitable<void> diagnose_hang();
+  /// Looks once in a run. Bounded to 15 s. `when` in relation to what was found: "0.1 s later".
+  Awaitable<void> look_at_hang(std::string finding, std::string when);
   Async<void> at(std::string point) override;
+  Awaitable<void> gives_up(const Error& why) override;
   Async<void> tell_oracles_healthy();
   /// The present guest is about to end: if it was restored, records what its page server did.
   void end_restore();
@@ -155,7 +158,12 @@ class RunContext final : private sandbox::PhaseObserver {
   std::set<std::string> workloads_;
   std::vector<std::unique_ptr<oracles::Oracle>> oracles_;
   FindingLog findings_;
-  bool hang_diagnosed_ = false;
+  struct SeenHang {
+    std::string when;
+    std::optional<std::string> where = {};  ///< Nothing when there was no guest left to look at.
+    bool told = false;                      ///< A finding says so.
+  };
+  std::optional<SeenHang> hang_;
   std::string boot_id_;  ///< Of the guest's kernel, once it has been healthy.
   report::RunResult result_;
 };

@@ -91,7 +91,8 @@ Async<PauseReport> Sandbox::snapshot(const snapshot::SnapshotStore& store, Snaps
   report.phases = std::move(outcome.timings);
   if (!outcome.result) {
     if (!outcome.service_restored && config_.on_pause_abort == OnAbort::kUndo) {
-      co_await abandon();  // Nobody knows what state the guest is in: better none than a wrong one.
+      // Nobody knows what state the guest is in: better none than a wrong one.
+      co_await give_up(outcome.result.error());
       co_return std::move(outcome.result).error().in("the guest could not be brought back and was ended");
     }
     state_ = frozen ? State::kPaused : State::kRunning;  // When it is being ended, end() says so afterwards.

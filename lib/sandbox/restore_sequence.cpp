@@ -29,7 +29,7 @@ Async<void> Sandbox::boot() {
   sequence.add(kBootResume, kMonitorDeadline, [this] { return incarnation_->vm().resume(); });
   const SequenceOutcome outcome = co_await sequence.run(OnAbort::kAbandon);
   if (!outcome.result) {
-    co_await abandon();
+    co_await give_up(outcome.result.error());
     co_return outcome.result;
   }
   start_bring_up(kBootBudget);
@@ -72,7 +72,7 @@ Async<void> Sandbox::restore(const snapshot::Snapshot& from, RestoreOptions opti
   if (options.let_run) sequence.add(kResume, kMonitorDeadline, [this] { return incarnation_->vm().resume(); });
   SequenceOutcome outcome = co_await sequence.run(OnAbort::kAbandon);
   if (!outcome.result) {
-    co_await abandon();
+    co_await give_up(outcome.result.error());
     co_return outcome.result;
   }
   restored_from_ = from;

@@ -92,6 +92,11 @@ Awaitable<void> Sandbox::end() {
   ending_ = false;
 }
 
+Awaitable<void> Sandbox::give_up(const Error& why) {
+  if (observer_ != nullptr) co_await observer_->gives_up(why);
+  co_await abandon();
+}
+
 Awaitable<void> Sandbox::abandon() {
   co_await end_incarnation();
   state_ = State::kEnded;

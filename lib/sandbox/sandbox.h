@@ -112,6 +112,8 @@ class Sandbox {
   /// The same for what changes the state: refuses it also while another such operation is under way. It counts as one
   /// until what is returned is destroyed.
   Result<TaskGroup::Membership> begin(std::string_view operation, std::initializer_list<State> allowed);
+  /// Ends the guest after a sequence that could not be undone.
+  Awaitable<void> give_up(const Error& why);
   Awaitable<void> abandon();
   void begin_incarnation();
   Awaitable<void> end_incarnation();

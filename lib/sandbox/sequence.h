@@ -21,12 +21,15 @@
 
 namespace snaphammer::sandbox {
 
-/// Is told at both points of each phase; what it does there belongs to the phase.
+/// Is told at both points of each phase, and when all was in vain.
 class PhaseObserver {
  public:
   virtual ~PhaseObserver() = default;
-  /// `point` is PhaseId::before() or after(). The sequence goes on when this returns; an error fails the phase.
+  /// `point` is PhaseId::before() or after(). What is done here belongs to the phase: the sequence goes on when this
+  /// returns, and an error fails the phase.
   virtual Async<void> at(std::string point) = 0;
+  /// A sequence has failed, and the guest is ended when this returns: the last moment at which it can be looked at.
+  virtual Awaitable<void> gives_up(const Error& /*why*/) { co_return; }
 };
 
 /// What to do with the phases already done when one fails.
