@@ -3,6 +3,13 @@
 // One worker runs one io_context on one thread; everything asynchronous in lib/ lives there and needs no
 // locks. Long computations and file copies go through run_blocking() (blocking.h) to a thread pool. Cancelling a
 // coroutine (asio::cancellation_signal, or a deadline) cancels the operation it awaits.
+//
+// A Result that is awaited in the condition of an if or a loop must have a name there:
+//
+//   if (auto done = co_await work(); !done) co_return done.error();
+//
+// GCC 12 (Debian 12) resumes at a wrong address after `if (!co_await work())` within a loop, when what is awaited has a
+// destructor.
 #pragma once
 
 #include <boost/asio/as_tuple.hpp>
