@@ -1,6 +1,6 @@
 // await_healthy: {within: 5s}
 #include "harness/engine/run_context.h"
-#include "harness/scenario/step.h"
+#include "harness/scenario/step_registration.h"
 
 namespace snaphammer::steps {
 namespace {

@@ -1,6 +1,6 @@
 // boot: {}
 #include "harness/engine/run_context.h"
-#include "harness/scenario/step.h"
+#include "harness/scenario/step_registration.h"
 
 namespace snaphammer::steps {
 namespace {

@@ -1,6 +1,6 @@
 // clone: {from: s1, count: 2}
 #include "harness/engine/run_context.h"
-#include "harness/scenario/step.h"
+#include "harness/scenario/step_registration.h"
 #include "harness/steps/spaces.h"
 
 namespace snaphammer::steps {

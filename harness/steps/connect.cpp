@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include "harness/engine/run_context.h"
-#include "harness/scenario/step.h"
+#include "harness/scenario/step_registration.h"
 #include "harness/steps/spaces.h"
 #include "lib/vsock/door_client.h"
 

@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "harness/engine/run_context.h"
-#include "harness/scenario/step.h"
+#include "harness/scenario/step_registration.h"
 #include "harness/steps/exec_findings.h"
 #include "lib/base/log.h"
 #include "lib/base/task_group.h"

@@ -1,7 +1,7 @@
 // inject: {fault: vsock.delay, as: slow, for: 2s, args: {by: 100ms}}
 #include "harness/engine/run_context.h"
 #include "harness/scenario/kinds.h"
-#include "harness/scenario/step.h"
+#include "harness/scenario/step_registration.h"
 #include "harness/steps/spaces.h"
 
 namespace snaphammer::steps {

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "harness/engine/run_context.h"
-#include "harness/scenario/step.h"
+#include "harness/scenario/step_registration.h"
 #include "lib/base/task_group.h"
 
 namespace snaphammer::steps {

@@ -1,7 +1,7 @@
 // restore: {from: s1}
 #include "harness/engine/run_context.h"
 #include "harness/scenario/knobs.h"
-#include "harness/scenario/step.h"
+#include "harness/scenario/step_registration.h"
 #include "harness/steps/spaces.h"
 
 namespace snaphammer::steps {

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "harness/engine/run_context.h"
-#include "harness/scenario/step.h"
+#include "harness/scenario/step_registration.h"
 
 namespace snaphammer::steps {
 namespace {

@@ -1,6 +1,6 @@
 // snapshot: {id: s1, type: full}
 #include "harness/engine/run_context.h"
-#include "harness/scenario/step.h"
+#include "harness/scenario/step_registration.h"
 #include "harness/steps/spaces.h"
 
 namespace snaphammer::steps {

@@ -3,7 +3,7 @@
 
 #include "harness/engine/run_context.h"
 #include "harness/scenario/kinds.h"
-#include "harness/scenario/step.h"
+#include "harness/scenario/step_registration.h"
 #include "harness/steps/spaces.h"
 
 namespace snaphammer::steps {

@@ -13,7 +13,7 @@
 
 #include "harness/engine/environment.h"
 #include "harness/engine/run_outcome.h"
-#include "harness/scenario/step.h"
+#include "harness/scenario/step_registration.h"
 #include "lib/base/child_process.h"
 #include "lib/base/unique_fd.h"
 #include "lib/vmm/accel_probe.h"

@@ -1,5 +1,5 @@
 // Steps that exist for tests only, so that the format can be tested without the real ones.
-#include "harness/scenario/step.h"
+#include "harness/scenario/step_registration.h"
 #include "harness/scenario/union.h"
 
 namespace snaphammer::scenario::testing {
