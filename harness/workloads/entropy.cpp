@@ -31,8 +31,7 @@ void describe(Fields<Entropy>& fields) {
 const scenario::Registration<scenario::WorkloadKind> kRegistration{
     {"entropy",
      "Draws random bytes and UUIDs from the kernel, and numbers of a user-space generator; the oracle uniqueness "
-     "compares "
-     "them over all clones and restores of a run.",
+     "compares them over all clones and restores of a run.",
      "start: {workload: entropy, args: {generator: seeded-once}}", scenario::args_of<Entropy>()}};
 
 }  // namespace

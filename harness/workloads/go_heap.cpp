@@ -1,4 +1,4 @@
-#include "harness/scenario/kinds.h"
+#include "harness/workloads/breathing_heap.h"
 
 namespace snaphammer::workloads {
 namespace {
@@ -16,28 +16,24 @@ void describe(Choices<Quiesced>& words) {
 }
 
 struct GoHeap {
-  ByteCount resident = 24_MiB;
+  BreathingHeap heap;
   std::uint64_t goroutines = 32;
-  std::optional<std::uint64_t> seed;
-  Duration breath = 2s;
-  std::uint64_t keep = 25;
-  std::uint64_t cpu = 40;
   Duration collect = 1s;
   ByteCount growth{};
+  ByteCount blank{};
   Quiesced quiesced = Quiesced::kStill;
 };
 void describe(Fields<GoHeap>& fields) {
-  fields.size("resident", &GoHeap::resident, "Memory in live blocks at the height of a breath.").between(1_MiB, 4_GiB);
+  fields.embed(&GoHeap::heap);
   fields.add("goroutines", &GoHeap::goroutines, "Goroutines that allocate.").between(1, 256);
-  fields.add("seed", &GoHeap::seed, "Of sizes, order and bytes; without it, the run's.");
-  fields.add("breath", &GoHeap::breath, "How long the heap grows, then shrinks, then stays small.")
-      .between(10ms, 60min);
-  fields.add("keep", &GoHeap::keep, "Percent of the memory that it shrinks to.").between(0, 100);
-  fields.add("cpu", &GoHeap::cpu, "Percent of one CPU that it takes at most.").between(1, 100);
   fields.add("collect", &GoHeap::collect, "Time between collections that are forced.").between(10ms, 60min);
   fields
       .size("growth", &GoHeap::growth,
             "How much more memory it has in live blocks from each check on; the check waits for it.")
+      .between(0, 1_GiB);
+  fields
+      .size("blank", &GoHeap::blank,
+            "How much memory it has handed out at each check and leaves as it is, zeros, until the next one.")
       .between(0, 1_GiB);
   fields.add("quiesced", &GoHeap::quiesced, "What its goroutines do while the guest is quiesced.");
 }

@@ -19,6 +19,7 @@ type options struct {
 	cpu        int
 	collect    time.Duration
 	growth     size
+	blank      size
 	quiesced   whileQuiesced
 }
 
@@ -75,7 +76,7 @@ Many goroutines allocate, rewrite, exchange and drop objects: blocks of many siz
 objects with finalizers, growing stacks; collections are forced beside those that happen. Every byte of a block
 follows from its key, so each use verifies it.
 Findings: heap-corruption, lost-write. What Go's runtime finds itself ends the program, with exit status 2; so does
-memory that is not zero when it is handed out, after the finding.
+memory that is handed out as zeros and is not, after the finding.
 
 `
 
@@ -100,6 +101,7 @@ func parseArguments(arguments []string, out, errors io.Writer) (options, int) {
 	flags.IntVar(&o.cpu, "cpu", o.cpu, "`N` percent of one CPU that it takes at most")
 	flags.DurationVar(&o.collect, "collect", o.collect, "`TIME` between collections that are forced")
 	flags.Var(&o.growth, "growth", "`SIZE` more memory in live blocks from each check on; the check waits for it")
+	flags.Var(&o.blank, "blank", "`SIZE` memory that is handed out at each check and left as it is until the next")
 	flags.Var(&o.quiesced, "quiesced", "`HOW` still or working: what goroutines do from quiesce to resume")
 
 	err := flags.Parse(arguments)
@@ -135,6 +137,7 @@ func (o options) check(rest []string) error {
 		between("keep", int64(o.keep), 0, 100),
 		between("cpu", int64(o.cpu), 1, 100),
 		between("growth", int64(o.growth), 0, 1<<30),
+		between("blank", int64(o.blank), 0, 1<<30),
 		between("collect", o.collect.Milliseconds(), 10, 3_600_000),
 	} {
 		if err != nil {

@@ -25,7 +25,7 @@ type finding struct {
 type findings struct {
 	corruptions atomic.Uint64
 	lostWrites  atomic.Uint64
-	notZero     atomic.Bool   // Memory was, when it was handed out. Nobody may go on then.
+	notZero     atomic.Bool   // Memory was, that the runtime handed out as zeros. Nobody may go on then.
 	dropped     atomic.Uint64 // Were not kept, as too many waited to be written; they are counted all the same.
 	mutex       sync.Mutex
 	kept        []finding
@@ -92,6 +92,15 @@ func (f *findings) verifyZeroed(b *block) {
 	if d := b.examineZeroed(); d != nil {
 		f.take(heapCorruption, fmt.Sprintf("a block of %d bytes at %#x, just handed out, is not zero", b.bytes(),
 			b.address()), evidenceOf(b, d))
+		f.notZero.Store(true)
+	}
+}
+
+// verifyBlank is for a block that was zero when it was handed out, and that nobody has written to since.
+func (f *findings) verifyBlank(b *block) {
+	if d := b.examineZeroed(); d != nil {
+		f.take(heapCorruption, fmt.Sprintf("a block of %d bytes at %#x, handed out as zeros and not written to, is not zero",
+			b.bytes(), b.address()), evidenceOf(b, d))
 		f.notZero.Store(true)
 	}
 }

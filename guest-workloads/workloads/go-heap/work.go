@@ -15,6 +15,7 @@ const (
 	// Two pages or three, and no small block.
 	anchorWords = 9 << 10 / wordBytes
 	anchorIndex = 1<<32 - 1
+	blankWords  = 64 << 10 / wordBytes
 )
 
 // phase is what the heap does: it grows and shrinks as if it breathed.
@@ -31,8 +32,9 @@ func (p phase) String() string { return [...]string{"in", "out", "rest"}[p] }
 // work is the life of go-heap: goroutines, and the commands meanwhile.
 //
 // A check holds all goroutines, has the heap grow when options say so, verifies every object and compares what the program
-// and the runtime count. Memory that is not zero when it is handed out ends the program. `collect` is a full collection. `quiesce` has the runtime run one goroutine at a time and, unless options say that goroutines go on,
-// holds them until `resume`.
+// and the runtime count. Memory that should be zero and is not ends the program. `collect` is a full collection.
+// `quiesce` has the runtime run one goroutine at a time and, unless options say that goroutines go on, holds them until
+// `resume`.
 type work struct {
 	options   options
 	commands  <-chan string
@@ -43,7 +45,8 @@ type work struct {
 	gate      sync.RWMutex // Goroutines pass it between pieces of work; held: the lock is.
 	exchange  *exchange
 	workers   []*worker
-	anchor    *block // Lives from check to check at a known address, which `ready` tells.
+	anchor    *block   // Lives from check to check at a known address, which `ready` tells.
+	blanks    []*block // Were handed out at the latest check; nobody has written to them.
 	reference *referent
 	quiesced  bool
 	held      bool
@@ -96,6 +99,7 @@ func (w *work) run() {
 			}
 			w.obey(command)
 		case <-ticker.C:
+			w.verifyBlanks()
 			w.endIfNotZero()
 			if w.quiesced {
 				break
@@ -198,7 +202,7 @@ func (w *work) endIfNotZero() {
 	}
 	w.findings.writeTo(w.lines)
 	w.lines.flush()
-	panic("memory of the heap that was just handed out is not zero")
+	panic("memory of the heap that was handed out as zeros is not zero")
 }
 
 func (w *work) live() int64 {
@@ -270,23 +274,49 @@ type verdict struct {
 	BlocksChecked int    `json:"blocks_checked"`
 	Collections   uint32 `json:"collections"`
 	Threads       int    `json:"threads"` // That run goroutines at a time.
+	Blank         uint64 `json:"blank"`   // Where memory is that nobody has written to; 0 when options ask for none.
 }
 
 func (w *work) answerCheck() {
 	if !w.held {
 		w.gate.Lock()
 	}
+	w.verifyBlanks()
 	if w.options.growth != 0 {
 		w.growFurther()
 	}
 	w.endIfNotZero()
 	blocks, collections := w.verifyAll(), w.compareStatistics()
+	w.renewBlanks()
 	if !w.held {
 		w.gate.Unlock()
 	}
 	w.checks++
 	w.findings.writeTo(w.lines)
-	w.lines.write(verdict{"verdict", w.findings.none(), w.counters(), blocks, collections, runtime.GOMAXPROCS(0)})
+	w.lines.write(verdict{"verdict", w.findings.none(), w.counters(), blocks, collections, runtime.GOMAXPROCS(0),
+		w.firstBlank()})
+}
+
+// renewBlanks takes memory that the heap had before, as a rule, and that the runtime sets to zero: pages that are zero and in
+// use.
+func (w *work) renewBlanks() {
+	w.blanks = nil
+	for bytes := 0; bytes < int(w.options.blank); bytes += blankWords * wordBytes {
+		w.blanks = append(w.blanks, &block{words: make([]uint64, blankWords)})
+	}
+}
+
+func (w *work) verifyBlanks() {
+	for _, one := range w.blanks {
+		w.findings.verifyBlank(one)
+	}
+}
+
+func (w *work) firstBlank() uint64 {
+	if len(w.blanks) == 0 {
+		return 0
+	}
+	return uint64(w.blanks[0].address())
 }
 
 // verifyAll is for whoever holds all goroutines. Returns how many blocks there are.

@@ -16,6 +16,7 @@ namespace snaphammer::go_heap {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 using workload::kPageBytes;
@@ -128,6 +129,22 @@ TEST_F(Program, GrowsAtEachCheckBeforeItAnswers) {
   const auto second = check();
   EXPECT_GE(second["live_bytes"], 20 << 20);
   EXPECT_EQ(second["pass"], true) << second;
+}
+
+TEST_F(Program, MemoryThatNobodyHasWrittenToStaysZeroFromCheckToCheck) {
+  start({"--blank", "1MiB"});
+  quiesce();
+  EXPECT_EQ(check()["pass"], true);
+  const auto verdict = check();
+  EXPECT_EQ(verdict["pass"], true) << verdict;
+  const std::uint64_t blank = verdict["blank"];
+  ASSERT_NE(blank, 0u);
+  overwrite(blank + kPageBytes, "old");
+  const auto finding = next("finding");
+  EXPECT_EQ(finding["id"], "heap-corruption");
+  EXPECT_THAT(finding["message"].get<std::string>(), HasSubstr("handed out as zeros and not written to"));
+  EXPECT_EQ(finding["evidence"]["offset"], kPageBytes);
+  EXPECT_EQ(wait_exit(), kStatusOfACrash);
 }
 
 TEST_F(Program, FreshMemoryThatIsNotZeroEndsIt) {
