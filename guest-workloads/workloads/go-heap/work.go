@@ -15,7 +15,6 @@ const (
 	// Two pages or three, and no small block.
 	anchorWords = 9 << 10 / wordBytes
 	anchorIndex = 1<<32 - 1
-	blankWords  = 64 << 10 / wordBytes
 )
 
 // phase is what the heap does: it grows and shrinks as if it breathed.
@@ -45,8 +44,8 @@ type work struct {
 	gate      sync.RWMutex // Goroutines pass it between pieces of work; held: the lock is.
 	exchange  *exchange
 	workers   []*worker
-	anchor    *block   // Lives from check to check at a known address, which `ready` tells.
-	blanks    []*block // Were handed out at the latest check; nobody has written to them.
+	anchor    *block // Lives from check to check at a known address, which `ready` tells.
+	blanks    blanks
 	reference *referent
 	quiesced  bool
 	held      bool
@@ -99,7 +98,7 @@ func (w *work) run() {
 			}
 			w.obey(command)
 		case <-ticker.C:
-			w.verifyBlanks()
+			w.blanks.verify(&w.findings)
 			w.endIfNotZero()
 			if w.quiesced {
 				break
@@ -281,42 +280,20 @@ func (w *work) answerCheck() {
 	if !w.held {
 		w.gate.Lock()
 	}
-	w.verifyBlanks()
+	w.blanks.verify(&w.findings)
 	if w.options.growth != 0 {
 		w.growFurther()
 	}
 	w.endIfNotZero()
 	blocks, collections := w.verifyAll(), w.compareStatistics()
-	w.renewBlanks()
+	w.blanks = newBlanks(w.options.blank)
 	if !w.held {
 		w.gate.Unlock()
 	}
 	w.checks++
 	w.findings.writeTo(w.lines)
 	w.lines.write(verdict{"verdict", w.findings.none(), w.counters(), blocks, collections, runtime.GOMAXPROCS(0),
-		w.firstBlank()})
-}
-
-// renewBlanks takes memory that the heap had before, as a rule, and that the runtime sets to zero: pages that are zero and in
-// use.
-func (w *work) renewBlanks() {
-	w.blanks = nil
-	for bytes := 0; bytes < int(w.options.blank); bytes += blankWords * wordBytes {
-		w.blanks = append(w.blanks, &block{words: make([]uint64, blankWords)})
-	}
-}
-
-func (w *work) verifyBlanks() {
-	for _, one := range w.blanks {
-		w.findings.verifyBlank(one)
-	}
-}
-
-func (w *work) firstBlank() uint64 {
-	if len(w.blanks) == 0 {
-		return 0
-	}
-	return uint64(w.blanks[0].address())
+		w.blanks.address()})
 }
 
 // verifyAll is for whoever holds all goroutines. Returns how many blocks there are.
