@@ -78,14 +78,17 @@ TEST_F(Faults, ABalloonTakesMemoryAndGivesItBack) {
   EXPECT_EQ(fault().at("acted"), 1);
 }
 
+// The guest can spare about 60 MiB. What the balloon took beyond that would be missed by the next program that asks.
 TEST_F(Faults, AStormOfTheBalloonLeavesProgramsTheirMemory) {
   EXPECT_EQ(run({write_scenario("storm", "vm: {memory: 256MiB}\nsteps:\n  - boot: {}\n"
                                          "  - start: {workload: zero-pages, as: zp, args: {resident: 130MiB}}\n"
-                                         "  - inject: {fault: balloon.storm, as: s, args: {every: 300ms, up_to: 128MiB}}\n"
-                                         "  - run_for: 6s\n  - heal: s\n  - check: all\n")}),
+                                         "  - inject: {fault: balloon.storm, as: s, args: {every: 2s, up_to: 128MiB}}\n"
+                                         "  - loop:\n      times: 5\n      steps:\n        - run_for: 1500ms\n"
+                                         "        - exec: {command: [dd, if=/dev/zero, of=/tmp/x, bs=1M, count=12]}\n"
+                                         "  - heal: s\n  - check: all\n")}),
             0)
       << out() << err();
-  EXPECT_GE(fault().at("acted"), 5);
+  EXPECT_GE(fault().at("acted"), 3);
 }
 
 TEST_F(Faults, ALostTransportResetCountsWhenTheVmmSaysSoAndTheRestoreAfterItIsHealed) {
