@@ -344,16 +344,16 @@ TEST(Judge, APassWithAFindingIsNotAPass) {
 
 // ---- limits
 
+report::RunResult restored_in(const std::vector<std::optional<double>>& times_ms) {
+  report::RunResult run;
+  for (const std::optional<double>& ms : times_ms) run.restores.emplace_back().to_healthy_ms = ms;
+  return run;
+}
+
 TEST(CheckLimits, EachBrokenBoundIsAFinding) {
   const Limits limits =
       loaded(kPlanSteps + "limits: {restore_to_healthy: {p50: 500ms, max: 3s}, downtime: {max: 1ms}}").first_point.limits;
-  report::RunResult run;
-  for (const double ms : {100.0, 200.0, 3001.0}) {
-    report::RestoreReport restore;
-    restore.to_healthy_ms = ms;
-    run.restores.push_back(restore);
-  }
-  const auto findings = check_limits(limits, run);
+  const auto findings = check_limits(limits, restored_in({100, 200, 3001}));
   ASSERT_EQ(findings.size(), 1u);
   EXPECT_EQ(findings[0].id, "limit");
   EXPECT_EQ(findings[0].message, "restore_to_healthy max: 3001.0 ms, more than 3s");
@@ -363,13 +363,7 @@ TEST(CheckLimits, EachBrokenBoundIsAFinding) {
 TEST(CheckLimits, ARestoreThatNobodySawHealthyIsNoFastOne) {
   const Limits limits =
       loaded(kPlanSteps + "limits: {restore_to_healthy: {p50: 500ms}, restore_slowdown: {max: 1ms}}").first_point.limits;
-  report::RunResult run;
-  for (const std::optional<double> ms : {std::optional<double>(), std::optional<double>(), std::optional(900.0)}) {
-    report::RestoreReport restore;
-    restore.to_healthy_ms = ms;
-    run.restores.push_back(restore);
-  }
-  const auto findings = check_limits(limits, run);
+  const auto findings = check_limits(limits, restored_in({std::nullopt, std::nullopt, 900}));
   ASSERT_EQ(findings.size(), 1u);
   EXPECT_EQ(findings[0].message, "restore_to_healthy p50: 900.0 ms, more than 500ms");
 }
