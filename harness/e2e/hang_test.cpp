@@ -70,16 +70,27 @@ TEST_F(Hang, AGuestThatARestoreReplacesIsTheOneThatIsLookedAt) {
 }
 
 // Its page server does not get the snapshot's bytes, which the VMM needs to load the devices' state.
+std::string stuck_in(const std::string& restore) {
+  return "runtime: {uffd: {prefetch: \"off\"}}\n"
+         "steps:\n  - boot: {fresh: true}\n  - snapshot: {id: s1}\n"
+         "  - inject: {fault: uffd.delay, args: {least: 12s}}\n  - restore: " +
+         restore + "\n  - await_healthy: {within: 60s}\n";
+}
+
 TEST_F(Hang, AGuestThatIsStuckInItsRestoreIsLookedAtBeforeTheRestoreGivesItUp) {
-  EXPECT_EQ(run({write_scenario("stuck", "runtime: {uffd: {prefetch: \"off\"}}\n"
-                                         "steps:\n  - boot: {fresh: true}\n  - snapshot: {id: s1}\n"
-                                         "  - inject: {fault: uffd.delay, args: {least: 12s}}\n"
-                                         "  - restore: {from: s1}\n  - await_healthy: {within: 60s}\n")}),
-            1);
+  EXPECT_EQ(run({write_scenario("stuck", stuck_in("{from: s1}"))}), 1);
   const nlohmann::json unhealthy = finding("unhealthy");
   EXPECT_THAT(unhealthy.at("message").get<std::string>(), HasSubstr("; before it was ended: "));
   EXPECT_EQ(unhealthy.at("evidence").at("diagnosis"), "hang.txt");
   EXPECT_THAT(diagnosis(), AllOf(HasSubstr("waits for a page"), HasSubstr("the guest was looked at before it was ended")));
+}
+
+TEST_F(Hang, AGuestThatIsStuckInItsRestoreIsLookedAtBeforeTheStepsTimeoutEndsIt) {
+  EXPECT_EQ(run({write_scenario("cut-short", stuck_in("{from: s1, timeout: 2s}"))}), 1);
+  const nlohmann::json hang = finding("hang");
+  EXPECT_THAT(hang.at("message").get<std::string>(),
+              AllOf(HasSubstr("step restore (line "), HasSubstr("not done within 2s; before it was ended: ")));
+  EXPECT_THAT(diagnosis(), HasSubstr("waits for a page"));
 }
 
 TEST_F(Hang, ACloneIsLookedAtOnItsOwn) {

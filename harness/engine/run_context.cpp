@@ -108,9 +108,21 @@ Async<void> RunContext::run_step(const scenario::Step& step) {
     if (!done) co_return std::move(done).error().in(what);
     co_return done;
   }
-  auto done = co_await with_deadline(*step.control.timeout, what, step.run(*this));
-  if (!done && done.error().kind() == ErrorKind::kTimeout) co_return fail(std::string(step.overdue()), done.error());
-  co_return done;
+  using namespace asio::experimental::awaitable_operators;  // NOLINT: as in with_deadline()
+  std::optional<Error> overdue;
+  auto outcome = co_await (without_exceptions(what, step.run(*this)) || find_overdue(step, what, overdue));
+  if (overdue) co_return *std::move(overdue);
+  co_return outcome.index() == 0 ? std::get<0>(std::move(outcome)) : std::get<1>(std::move(outcome));
+}
+
+// Whoever cancels a restore ends its guest, and there is none left to look at.
+Async<void> RunContext::find_overdue(const scenario::Step& step, std::string what, std::optional<Error>& overdue) {
+  const Duration limit = *step.control.timeout;
+  CO_SNAP_TRY(co_await wait_for(limit));
+  const Error error(ErrorKind::kTimeout, what + ": not done within " + format_duration(limit));
+  overdue = fail(std::string(step.overdue()), error);
+  if (step.ends_guest()) co_await look_at_hang(error.describe(), "before it was ended");
+  co_return Result<void>();
 }
 
 Async<void> RunContext::at(std::string point) {

@@ -112,6 +112,8 @@ class RunContext final : private sandbox::PhaseObserver {
 
  private:
   Async<void> run_step(const scenario::Step& step);
+  /// Returns when the step's timeout has passed, which is a finding, and its guest was looked at if its end ends it too.
+  Async<void> find_overdue(const scenario::Step& step, std::string what, std::optional<Error>& overdue);
   /// Looks at the guest before it is ended, if a finding says that something hung, and explains the finding.
   Awaitable<void> diagnose_hang();
   /// Looks once in a run. Bounded to 15 s. `when` in relation to what was found: "0.1 s later".
