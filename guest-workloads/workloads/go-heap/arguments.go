@@ -101,7 +101,7 @@ func parseArguments(arguments []string, out, errors io.Writer) (options, int) {
 	flags.IntVar(&o.cpu, "cpu", o.cpu, "`N` percent of one CPU that it takes at most")
 	flags.DurationVar(&o.collect, "collect", o.collect, "`TIME` between collections that are forced")
 	flags.Var(&o.growth, "growth", "`SIZE` more memory in live blocks from each check on; the check waits for it")
-	flags.Var(&o.blank, "blank", "`SIZE` memory that is handed out at each check and left as it is until the next")
+	flags.Var(&o.blank, "blank", "`SIZE` memory that stays zero from check to check, as it was handed out; as much is full of bytes, and they change places at each")
 	flags.Var(&o.quiesced, "quiesced", "`HOW` still or working: what goroutines do from quiesce to resume")
 
 	err := flags.Parse(arguments)

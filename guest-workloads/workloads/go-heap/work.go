@@ -45,7 +45,7 @@ type work struct {
 	exchange  *exchange
 	workers   []*worker
 	anchor    *block // Lives from check to check at a known address, which `ready` tells.
-	blanks    blanks
+	blanks    *blanks
 	reference *referent
 	quiesced  bool
 	held      bool
@@ -65,7 +65,8 @@ type referent [1152]byte
 
 func newWork(o options, commands io.Reader, out io.Writer) *work {
 	w := &work{options: o, commands: readCommands(commands), lines: newLines(out), pace: newPace(o.cpu),
-		exchange: newExchange(o.goroutines), reference: new(referent), full: int64(o.resident)}
+		exchange: newExchange(o.goroutines), reference: new(referent), full: int64(o.resident),
+		blanks: newBlanks(o.blank, o.seed)}
 	for i := 0; i < o.goroutines; i++ {
 		w.workers = append(w.workers, newWorker(i, o.seed, w.exchange, &w.findings, &w.done))
 	}
@@ -273,7 +274,7 @@ type verdict struct {
 	BlocksChecked int    `json:"blocks_checked"`
 	Collections   uint32 `json:"collections"`
 	Threads       int    `json:"threads"` // That run goroutines at a time.
-	Blank         uint64 `json:"blank"`   // Where memory is that nobody has written to; 0 when options ask for none.
+	Blank         uint64 `json:"blank"`   // Where memory is that nobody has written to since; 0 when options ask for none.
 }
 
 func (w *work) answerCheck() {
@@ -286,7 +287,7 @@ func (w *work) answerCheck() {
 	}
 	w.endIfNotZero()
 	blocks, collections := w.verifyAll(), w.compareStatistics()
-	w.blanks = newBlanks(w.options.blank)
+	w.blanks.change()
 	if !w.held {
 		w.gate.Unlock()
 	}
