@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "harness/engine/hang_diagnosis.h"
-#include "lib/base/task_group.h"
+#include "lib/base/run_together.h"
 
 namespace snaphammer::engine {
 namespace {
@@ -63,11 +63,12 @@ class Clones::Guest final : private sandbox::PhaseObserver {
         hang_file_(paths.logs / kHangFile),
         sandbox_(executor, backend, std::move(config), std::move(paths), this) {}
 
-  Awaitable<void> bring_up(const snapshot::Snapshot& from, Clone& clone) {
+  Async<void> bring_up(const snapshot::Snapshot& from, Clone& clone) {
     clone.restored = co_await restore(from, clone);
-    if (clone.restored) co_return;
+    if (clone.restored) co_return Result<void>();
     co_await look(clone.restored.error());
     clone.hung_at = hung_at_;
+    co_return Result<void>();
   }
   Awaitable<void> end() { return sandbox_.end(); }
 
@@ -126,7 +127,7 @@ Result<Clones::Guest*> Clones::add(const std::string& boot) {
 
 Async<std::vector<Clone>> Clones::start(snapshot::Snapshot from, unsigned count, std::string boot) {
   std::vector<Clone> clones(count);
-  TaskGroup tasks(executor_);
+  std::vector<Async<void>> guests;
   for (Clone& clone : clones) {
     auto guest = add(boot);
     if (!guest) {
@@ -134,9 +135,9 @@ Async<std::vector<Clone>> Clones::start(snapshot::Snapshot from, unsigned count,
       continue;
     }
     clone.name = fmt::format("clone-{}", guests_.size());
-    tasks.spawn((*guest)->bring_up(from, clone));
+    guests.push_back((*guest)->bring_up(from, clone));
   }
-  co_await tasks.wait_idle();
+  for (Result<void>& ended : co_await run_together(std::move(guests))) CO_SNAP_TRY(std::move(ended));
   co_return clones;
 }
 

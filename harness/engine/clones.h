@@ -25,7 +25,7 @@ namespace snaphammer::engine {
 
 struct Clone {
   std::string name;
-  Result<sandbox::RestoreReport> restored;
+  Result<sandbox::RestoreReport> restored = Error(ErrorKind::kCancelled, "cut short");
   std::optional<std::string> hung_at;  ///< Of one that failed, when it could still be looked at: see hang_diagnosis.h.
   std::vector<Draw> draws;
   std::vector<agent::Finding> findings;  ///< Of workloads that were asked what they drew.

@@ -8,7 +8,7 @@
 #include "harness/scenario/step_registration.h"
 #include "harness/steps/exec_findings.h"
 #include "lib/base/log.h"
-#include "lib/base/task_group.h"
+#include "lib/base/run_together.h"
 
 namespace snaphammer::steps {
 namespace {
@@ -39,23 +39,20 @@ void describe(Fields<ExecStress>& fields) {
       .between(1, 1000);
 }
 
-using Outcomes = std::vector<Result<agent::ExecResult>>;
-
-Awaitable<void> run_one(sandbox::Sandbox& sandbox, const ExecStress& options, Outcomes& outcomes, std::size_t slot) {
+Async<void> run_one(sandbox::Sandbox& sandbox, const ExecStress& options, Result<agent::ExecResult>& outcome) {
   agent::ExecRequest request;
   request.command = options.command;
   request.timeout = options.within;
-  outcomes[slot] = co_await sandbox.exec(std::move(request));
+  outcome = co_await sandbox.exec(std::move(request));
+  co_return Result<void>();
 }
 
 /// All at once; a command that fails is a finding, and the error of this.
 Async<Duration> slowest_at_once(const ExecStress& options, engine::RunContext& run) {
-  Outcomes outcomes(options.parallel, Error(ErrorKind::kInternal, "never started"));
-  TaskGroup tasks(co_await asio::this_coro::executor);
-  for (std::size_t slot = 0; slot < outcomes.size(); ++slot) {
-    tasks.spawn(run_one(run.sandbox(), options, outcomes, slot));
-  }
-  co_await tasks.wait_idle();
+  std::vector<Result<agent::ExecResult>> outcomes(options.parallel, Error(ErrorKind::kCancelled, "cut short"));
+  std::vector<Async<void>> commands;
+  for (Result<agent::ExecResult>& outcome : outcomes) commands.push_back(run_one(run.sandbox(), options, outcome));
+  for (Result<void>& ended : co_await run_together(std::move(commands))) CO_SNAP_TRY(std::move(ended));
 
   Duration slowest{};
   for (std::size_t slot = 0; slot < outcomes.size(); ++slot) {

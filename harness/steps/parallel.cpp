@@ -3,7 +3,7 @@
 
 #include "harness/engine/run_context.h"
 #include "harness/scenario/step_registration.h"
-#include "lib/base/task_group.h"
+#include "lib/base/run_together.h"
 
 namespace snaphammer::steps {
 namespace {
@@ -35,16 +35,11 @@ Duration expected_time(const Parallel& options) {
   return longest;
 }
 
-Awaitable<void> run_branch(engine::RunContext& run, const StepList& steps, Result<void>& outcome) {
-  outcome = co_await run.run(steps);
-}
-
 // A branch that fails does not cut the others short: they end by themselves, each step within its own bounds.
 Async<void> execute(const Parallel& options, engine::RunContext& run) {
-  std::vector<Result<void>> outcomes(options.branches.size());
-  TaskGroup tasks(co_await asio::this_coro::executor);
-  for (std::size_t i = 0; i < outcomes.size(); ++i) tasks.spawn(run_branch(run, options.branches[i], outcomes[i]));
-  co_await tasks.wait_idle();
+  std::vector<Async<void>> branches;
+  for (const StepList& steps : options.branches) branches.push_back(run.run(steps));
+  std::vector<Result<void>> outcomes = co_await run_together(std::move(branches));
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     if (!outcomes[i]) co_return std::move(outcomes[i]).error().in("branch " + std::to_string(i + 1));
   }

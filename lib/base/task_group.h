@@ -5,6 +5,8 @@
 //   const TaskGroup::Membership here = tasks.enter();         // or: what the current coroutine does
 //   co_await tasks.wait_idle();
 //
+// For operations that end with the caller's own there is run_together.h.
+//
 // One io_context thread. An exception that leaves a spawned task ends the program: errors are values.
 #pragma once
 
@@ -43,7 +45,10 @@ class TaskGroup {
   bool idle() const { return running_ == 0; }
   /// Returns when nothing is under way. Not cancellable: what is under way has to be ended by its own means.
   Awaitable<void> wait_idle() {
+    const bool throws = co_await asio::this_coro::throw_if_cancelled();
+    co_await asio::this_coro::throw_if_cancelled(false);
     while (running_ != 0) static_cast<void>(co_await changed_.async_wait(as_result));
+    co_await asio::this_coro::throw_if_cancelled(throws);
   }
 
  private:

@@ -92,6 +92,7 @@ Async<PauseReport> Sandbox::snapshot(const snapshot::SnapshotStore& store, Snaps
   if (!outcome.result) {
     if (!outcome.service_restored && config_.on_pause_abort == OnAbort::kUndo) {
       // Nobody knows what state the guest is in: better none than a wrong one.
+      co_await asio::this_coro::throw_if_cancelled(false);
       co_await give_up(outcome.result.error());
       co_return std::move(outcome.result).error().in("the guest could not be brought back and was ended");
     }

@@ -29,6 +29,7 @@ Async<void> Sandbox::boot() {
   sequence.add(kBootResume, kMonitorDeadline, [this] { return incarnation_->vm().resume(); });
   const SequenceOutcome outcome = co_await sequence.run(OnAbort::kAbandon);
   if (!outcome.result) {
+    co_await asio::this_coro::throw_if_cancelled(false);  // Whoever cancelled it wants it to end, but not half-way.
     co_await give_up(outcome.result.error());
     co_return outcome.result;
   }
@@ -72,6 +73,7 @@ Async<void> Sandbox::restore(const snapshot::Snapshot& from, RestoreOptions opti
   if (options.let_run) sequence.add(kResume, kMonitorDeadline, [this] { return incarnation_->vm().resume(); });
   SequenceOutcome outcome = co_await sequence.run(OnAbort::kAbandon);
   if (!outcome.result) {
+    co_await asio::this_coro::throw_if_cancelled(false);  // Whoever cancelled it wants it to end, but not half-way.
     co_await give_up(outcome.result.error());
     co_return outcome.result;
   }

@@ -23,6 +23,7 @@ Async<void> Sequence::run_phase(const Phase& phase) {
 
 Awaitable<SequenceOutcome> Sequence::run(OnAbort on_abort) {
   // A cancelled phase ends like a failed one; without this, Asio would throw before it could be undone.
+  const bool throws = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);
   SequenceOutcome outcome;
   std::size_t begun = 0;
@@ -49,7 +50,7 @@ Awaitable<SequenceOutcome> Sequence::run(OnAbort on_abort) {
           executor, undo(begun), asio::bind_cancellation_slot(asio::cancellation_slot(), asio::use_awaitable));
     }
   }
-  co_await asio::this_coro::throw_if_cancelled(true);
+  co_await asio::this_coro::throw_if_cancelled(throws);
   co_return outcome;
 }
 

@@ -1,0 +1,60 @@
+// What runs past its step's `timeout` is ended, all of it, and the run goes on.
+#include <gmock/gmock.h>
+
+#include "harness/e2e/real_campaign.h"
+
+namespace snaphammer::e2e {
+namespace {
+
+class StepTimeout : public RealCampaign {
+ protected:
+  /// Runs `steps` after a boot, and sees at the end that the guest works.
+  void run_overdue(const std::string& name, const std::string& steps) {
+    const std::string body = "runtime: {uffd: {prefetch: \"off\"}}\nsteps:\n  - boot: {}\n" + steps +
+                             "  - run_for: 2s\n  - exec: {command: [\"true\"]}\n  - check: all\n";
+    EXPECT_EQ(run({write_scenario(name, body)}), 1) << out();
+  }
+  /// The run ended as it should but for the step that was overdue.
+  void expect_overdue_and_nothing_else() const {
+    const nlohmann::json run = only_run();
+    EXPECT_EQ(run.at("verdict"), "fail") << run;
+    ASSERT_EQ(run.at("findings").size(), 1u) << run.at("findings");
+    EXPECT_EQ(run.at("findings").at(0).at("id"), "hang");
+    EXPECT_EQ(run.at("findings").at(0).at("count"), 1);
+  }
+
+  static constexpr char kNoneSleeps[] = "  - exec: {command: [sh, -c, \"! pidof sleep\"]}\n";
+};
+
+TEST_F(StepTimeout, EndsCommandsThatRunAtOnce) {
+  run_overdue("stress", std::string("  - exec_stress: {parallel: 10, command: [sleep, \"1000\"], within: 60s, timeout: 1s, "
+                                    "on_error: continue}\n") +
+                            kNoneSleeps);
+  expect_overdue_and_nothing_else();
+}
+
+TEST_F(StepTimeout, EndsTheBranchesOfParallel) {
+  run_overdue("branches", std::string("  - parallel: {branches: [[{exec: {command: [sleep, \"1000\"]}}], [{run_for: 1h}]], "
+                                      "timeout: 1s, on_error: continue}\n") +
+                              kNoneSleeps);
+  expect_overdue_and_nothing_else();
+}
+
+TEST_F(StepTimeout, EndsClonesThatAreNotUp) {
+  run_overdue("clones",
+              "  - snapshot: {id: s1}\n  - inject: {fault: uffd.delay, args: {guest: clone-2, least: 12s}}\n"
+              "  - clone: {from: s1, count: 2, timeout: 2s, on_error: continue}\n");
+  expect_overdue_and_nothing_else();
+  expect_nothing_left();
+}
+
+TEST_F(StepTimeout, EndsARestoreAndTheNextOneIsHealthy) {
+  run_overdue("restores",
+              "  - snapshot: {id: s1}\n  - inject: {fault: uffd.delay, args: {least: 12s}}\n"
+              "  - restore: {from: s1, timeout: 2s, on_error: continue}\n  - heal: all\n"
+              "  - restore: {from: s1}\n  - await_healthy: {within: 60s}\n");
+  expect_overdue_and_nothing_else();
+}
+
+}  // namespace
+}  // namespace snaphammer::e2e
