@@ -56,5 +56,15 @@ TEST_F(StepTimeout, EndsARestoreAndTheNextOneIsHealthy) {
   expect_overdue_and_nothing_else();
 }
 
+TEST_F(StepTimeout, OfTheWholeRunEndsWhateverItIsAtAndSaysWhat) {
+  EXPECT_EQ(run({write("whole.yaml", "version: 1\nname: whole\ntimeout: 3s\n"
+                                     "steps:\n  - boot: {}\n  - loop:\n      times: 9\n      steps:\n"
+                                     "        - exec_stress: {parallel: 10, command: [sleep, \"60\"], within: 60s}\n")}),
+            1);
+  EXPECT_THAT(finding("hang").at("message").get<std::string>(),
+              testing::ContainsRegex("^run: not done within 3s; the last step begun was step exec_stress \\(line [0-9]+\\)"));
+  EXPECT_EQ(only_run().at("findings").size(), 1u);
+}
+
 }  // namespace
 }  // namespace snaphammer::e2e

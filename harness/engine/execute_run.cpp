@@ -54,7 +54,8 @@ Async<report::RunResult> execute_run(scenario::RunPlan plan, RunPaths paths, Run
   co_await asio::this_coro::throw_if_cancelled(false);
   Result<void> steps = co_await with_deadline(plan.scenario->timeout, "run", run.run(plan.scenario->steps));
   if (!steps && steps.error().kind() == ErrorKind::kTimeout && run.findings().empty()) {
-    steps = run.fail("hang", steps.error());
+    const std::string where = fmt::format("{}; the last step begun was {}", steps.error().message(), run.last_step());
+    steps = run.fail("hang", Error(ErrorKind::kTimeout, where));
   }
   Result<void> oracles;
   if (steps || steps.error().kind() != ErrorKind::kCancelled) oracles = co_await run.check_oracles();

@@ -101,8 +101,9 @@ Async<void> RunContext::run(const scenario::StepList& steps) {
 Async<void> RunContext::run_step(const scenario::Step& step) {
   if (step.ends_guest()) co_await diagnose_hang();
   events_.phase(step.name());
-  log_info("run", "step {} (line {})", step.name(), step.where.line);
   const std::string what = fmt::format("step {} (line {})", step.name(), step.where.line);
+  log_info("run", "{}", what);
+  last_step_ = what;
   if (!step.control.timeout || step.keeps_deadline()) {
     auto done = co_await step.run(*this);
     if (!done) co_return std::move(done).error().in(what);

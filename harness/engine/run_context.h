@@ -51,6 +51,8 @@ class RunContext final : private sandbox::PhaseObserver {
 
   /// Carries out steps one after another, each under its deadline and its on_error.
   Async<void> run(const scenario::StepList& steps);
+  /// The step that was begun last: "step restore (line 12)".
+  const std::string& last_step() const { return last_step_; }
 
   /// Starts the guest: from the cached base snapshot, or from its kernel when `fresh`. Healthy when it returns.
   Async<void> boot(bool fresh);
@@ -157,6 +159,7 @@ class RunContext final : private sandbox::PhaseObserver {
   std::optional<Restored> restored_;  ///< Where the present guest comes from; nothing after a boot.
   std::uint64_t taken_ = 0;
   bool quiesced_by_step_ = false;
+  std::string last_step_;
   std::set<std::string> workloads_;
   std::vector<std::unique_ptr<oracles::Oracle>> oracles_;
   FindingLog findings_;

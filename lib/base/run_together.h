@@ -4,8 +4,8 @@
 //   for (Guest& guest : guests) all.push_back(guest.start());
 //   const std::vector<Result<void>> outcomes = co_await run_together(std::move(all));
 //
-// They may refer to what the caller has on its stack: nothing runs on when it returns. Cancelling it cancels each of them, and
-// it waits for their ends all the same. One io_context thread.
+// They may refer to what the caller has on its stack: nothing runs on when it returns. Cancelling it cancels each of them,
+// and it waits for their ends all the same. One io_context thread.
 #pragma once
 
 #include <vector>
