@@ -63,7 +63,7 @@ class Journal {
                                 const std::vector<scenario::RunPlan>& plans);
 
   Journal(Journal&&) = default;
-  Journal& operator=(Journal&&) = default;
+  Journal& operator=(Journal&&) = delete;
   ~Journal();
 
   /// What it held when it was opened.
