@@ -41,8 +41,8 @@ void expire_after(HttpStream& stream, Duration limit) {
   }
 }
 
-Exchange::Exchange(HttpStream& stream, HttpRequest request, const HttpLimits& limits)
-    : stream_(stream), request_(std::move(request)), limits_(limits) {}
+Exchange::Exchange(HttpStream& stream, HttpRequest request, TimePoint since, const HttpLimits& limits)
+    : stream_(stream), request_(std::move(request)), since_(since), limits_(limits) {}
 
 Exchange::~Exchange() { stop_watching(); }
 

@@ -33,12 +33,15 @@ void expire_after(HttpStream& stream, Duration limit);
 
 class Exchange {
  public:
-  Exchange(HttpStream& stream, HttpRequest request, const HttpLimits& limits);
+  /// `since`: when its connection was accepted, or had its last answer.
+  Exchange(HttpStream& stream, HttpRequest request, TimePoint since, const HttpLimits& limits);
   ~Exchange();
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
   const HttpRequest& request() const { return request_; }
+  /// Of two clients that connect one after the other, the first one's is earlier, whichever request is read first.
+  TimePoint since() const { return since_; }
   /// What the pattern's {name} matched: "zp" of "/workloads/zp/check". Set by the router.
   const std::string& parameter() const { return parameter_; }
   void set_parameter(std::string_view parameter) { parameter_ = parameter; }
@@ -64,6 +67,7 @@ class Exchange {
  private:
   HttpStream& stream_;
   HttpRequest request_;
+  const TimePoint since_;
   const HttpLimits& limits_;
   std::string parameter_;
   std::shared_ptr<std::function<void()>> watcher_;

@@ -83,9 +83,9 @@ Awaitable<void> HttpServer::accept_for_nobody() {
   if (!error && !stopped_) unserved_.push_back(std::move(socket));
 }
 
-void HttpServer::close_idle() {
+void HttpServer::close_idle(TimePoint when) {
   for (Connection& connection : connections_) {
-    if (connection.waits) connection.stream.close();
+    if (connection.waits && connection.waits_since < when) connection.stream.close();
   }
 }
 
@@ -158,7 +158,7 @@ Awaitable<void> HttpServer::serve_requests(Connection& connection) {
     const std::optional<Refusal> refusal = failed ? refusal_for(failed, limits_) : std::nullopt;
     if (failed && !refusal) co_return;
 
-    Exchange exchange(stream, parser.release(), limits_);
+    Exchange exchange(stream, parser.release(), connection.waits_since, limits_);
     if (refusal) {
       co_await exchange.fail(refusal->status, refusal->error);
       co_return;

@@ -38,8 +38,8 @@ class HttpServer {
   /// any more. It takes the next connection and never serves it.
   bool register_listener_twice();
 
-  /// Closes the connections that wait for a request.
-  void close_idle();
+  /// Closes the connections that waited for a request at that time already.
+  void close_idle(TimePoint when);
 
   std::size_t connections() const { return connections_.size(); }
 

@@ -1,5 +1,6 @@
 #include "guest-workloads/agent/quiesce.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "guest-workloads/agent/read_request.h"
@@ -37,12 +38,12 @@ Awaitable<void> QuiesceService::answer_prepare(Exchange& exchange) {
     co_await exchange.fail(request.error());
     co_return;
   }
-  auto prepared = co_await prepare(*request);
+  auto prepared = co_await prepare(*request, exchange.since());
   co_await answer(exchange, prepared);
 }
 
 Awaitable<void> QuiesceService::answer_undo(Exchange& exchange) {
-  auto undone = co_await undo();
+  auto undone = co_await undo(exchange.since());
   co_await answer(exchange, undone);
 }
 
@@ -50,30 +51,55 @@ Awaitable<void> QuiesceService::answer_drop_page_cache(Exchange& exchange) {
   co_await answer(exchange, system_.drop_page_cache());
 }
 
-Async<void> QuiesceService::prepare(PrepareRequest request) {
+Result<void> QuiesceService::is_still_wanted(TimePoint asked) const {
+  if (last_undo_ < asked) return {};
+  return Error(ErrorKind::kUnavailable, "prepare: undone before it was done");
+}
+
+Async<void> QuiesceService::prepare(PrepareRequest request, TimePoint asked) {
+  const Turns::Turn mine = co_await turns_.take();
+  auto prepared = co_await prepare_in_turn(request, asked);
+  co_return prepared;
+}
+
+Async<void> QuiesceService::prepare_in_turn(const PrepareRequest& request, TimePoint asked) {
+  CO_SNAP_TRY(is_still_wanted(asked));
   quiesced_ = true;  // From here on there may be something to undo.
   undone_by_ = request.undone_by;
   if (request.ports == QuiescePorts::kStop && ports_.running()) {
     ports_stopped_ = true;
     co_await ports_.stop();
   }
+  CO_SNAP_TRY(is_still_wanted(asked));
   if (request.gc == QuiesceGc::kFirst) {
     CO_SNAP_TRY(co_await workloads_.ask_all("collect", "collected", request.timeout));
+    CO_SNAP_TRY(is_still_wanted(asked));
   }
-  close_idle_connections_();
+  // Not one that has come since: it may be about to undo this.
+  close_idle_connections_(asked);
   if (request.gc == QuiesceGc::kLast) {
     CO_SNAP_TRY(co_await workloads_.ask_all("collect", "collected", request.timeout));
+    CO_SNAP_TRY(is_still_wanted(asked));
   }
   const std::string command = request.single_thread ? "quiesce" : "quiesce keep-threads";
   co_return co_await workloads_.ask_all(command, "quiesced", request.timeout);
 }
 
 Async<void> QuiesceService::note_health_check() {
-  if (undone_by_ == agent::UndoneBy::kInit) return completed(Result<void>());
-  return undo();
+  if (undone_by_ == agent::UndoneBy::kInit) co_return Result<void>();
+  const Turns::Turn mine = co_await turns_.take();
+  auto undone = co_await undo_in_turn();
+  co_return undone;
 }
 
-Async<void> QuiesceService::undo() {
+Async<void> QuiesceService::undo(TimePoint asked) {
+  last_undo_ = std::max(last_undo_, asked);
+  const Turns::Turn mine = co_await turns_.take();
+  auto undone = co_await undo_in_turn();
+  co_return undone;
+}
+
+Async<void> QuiesceService::undo_in_turn() {
   if (!quiesced_) co_return Result<void>();
   if (std::exchange(ports_stopped_, false)) co_await ports_.start();
   CO_SNAP_TRY(co_await workloads_.ask_all("resume", "resumed", kResumeLimit));

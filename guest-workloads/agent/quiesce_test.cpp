@@ -1,7 +1,10 @@
 // Quiescing a guest and giving it back, through the agent's own requests.
 #include "guest-workloads/agent/quiesce.h"
 
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
 #include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
 
 #include "guest-workloads/agent/testing/agent_on_host.h"
 
@@ -24,6 +27,31 @@ while read -r command; do
   esac
 done
 )";
+
+/// A client that has connected and, at its leisure, makes one request.
+class Connection {
+ public:
+  Connection(asio::io_context& context, const Endpoint& agent) : context_(context), socket_(context) {
+    socket_.connect(agent.address);
+    context_.poll();  // The agent accepts it.
+  }
+  /// All of the answer; nothing when the agent has closed it.
+  std::string ask(const std::string& method, const std::string& target, const std::string& body = {}) {
+    const std::string request = method + " " + target + " HTTP/1.1\r\nConnection: close\r\nContent-Length: " +
+                                std::to_string(body.size()) + "\r\n\r\n" + body;
+    boost::system::error_code ignored;
+    asio::write(socket_, asio::buffer(request), ignored);
+    std::string answer;
+    bool ended = false;
+    asio::async_read(socket_, asio::dynamic_buffer(answer), [&](auto...) { ended = true; });
+    EXPECT_TRUE(run_until(context_, [&] { return ended; }));
+    return answer;
+  }
+
+ private:
+  asio::io_context& context_;
+  Socket socket_;
+};
 
 class Quiesce : public AgentOnHost {
  protected:
@@ -72,6 +100,65 @@ TEST_F(Quiesce, IsUndoneByRequestOnce) {
   EXPECT_FALSE(quiesced());
   ASSERT_TRUE(run(client->undo_prepare()));
   EXPECT_THAT(commands(), testing::ElementsAre("collect", "quiesce", "resume"));
+}
+
+// Answers a collection late, and everything else at once.
+constexpr char kSlowToCollect[] = R"(
+echo '{"type":"ready"}'
+while read -r command; do
+  echo "$command" >> "$(dirname "$0")/commands"
+  case "$command" in
+    collect) sleep 0.5; echo '{"type":"collected"}' ;;
+    quiesce*) echo '{"type":"quiesced"}' ;;
+    resume) echo '{"type":"resumed"}' ;;
+    stop) exit 0 ;;
+  esac
+done
+)";
+
+TEST_F(Quiesce, AnUndoOfAPrepareThatIsUnderWayHasTheLastWord) {
+  for (const QuiesceGc gc : {QuiesceGc::kFirst, QuiesceGc::kLast}) {
+    const std::string as = gc == QuiesceGc::kFirst ? "first" : "last";
+    start(as, kSlowToCollect);
+    auto given_up = run(with_deadline(100ms, "prepare", client->prepare(PrepareRequest{.gc = gc})));
+    EXPECT_EQ(given_up.error().kind(), ErrorKind::kTimeout);
+    ASSERT_TRUE(run(client->undo_prepare()));
+    EXPECT_FALSE(quiesced());
+    EXPECT_THAT(commands(), testing::ElementsAre("collect", "resume"));
+    ASSERT_TRUE(run(client->prepare(PrepareRequest{.gc = QuiesceGc::kOff}))) << "a later one is not given up";
+    EXPECT_EQ(commands().back(), "quiesce");
+    ASSERT_TRUE(run(client->undo_prepare()));
+    ASSERT_TRUE(run(client->stop_workload(as, 5s)));
+    std::filesystem::remove(directory / "workloads" / "commands");
+  }
+}
+
+// As a guest that has been slow finds them: both are there, and the one that was sent first is read last.
+TEST_F(Quiesce, APrepareThatIsReadAfterItsUndoIsRefused) {
+  start("a");
+  Connection prepare(context, config.listen);
+  Connection undo(context, config.listen);
+  EXPECT_THAT(undo.ask("POST", "/snapshot/undo"), testing::StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(prepare.ask("POST", "/snapshot/prepare", PrepareRequest().to_json().dump()),
+              testing::StartsWith("HTTP/1.1 409 "));
+  EXPECT_FALSE(quiesced());
+  EXPECT_THAT(commands(), testing::IsEmpty());
+}
+
+TEST_F(Quiesce, AnUndoIsServedThatConnectedAfterItsPrepareAndWasReadLater) {
+  start("a");
+  Connection prepare(context, config.listen);
+  Connection undo(context, config.listen);
+  EXPECT_THAT(prepare.ask("POST", "/snapshot/prepare", PrepareRequest().to_json().dump()),
+              testing::StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(undo.ask("POST", "/snapshot/undo"), testing::StartsWith("HTTP/1.1 200 "));
+  EXPECT_FALSE(quiesced());
+}
+
+TEST_F(Quiesce, AConnectionThatWasIdleBeforeIsClosed) {
+  Connection idle(context, config.listen);
+  ASSERT_TRUE(run(client->prepare({})));
+  EXPECT_EQ(idle.ask("GET", "/health"), "");
 }
 
 TEST_F(Quiesce, IsUndoneByTheFirstInitOfANewGenerationAndByNothingElse) {

@@ -14,13 +14,13 @@ class StepTimeout : public RealCampaign {
                              "  - run_for: 2s\n  - exec: {command: [\"true\"]}\n  - check: all\n";
     EXPECT_EQ(run({write_scenario(name, body)}), 1) << out();
   }
-  /// The run ended as it should but for the step that was overdue.
-  void expect_overdue_and_nothing_else() const {
+  /// The run ended as it should but for a step that was overdue, so many times.
+  void expect_overdue_and_nothing_else(int times = 1) const {
     const nlohmann::json run = only_run();
     EXPECT_EQ(run.at("verdict"), "fail") << run;
     ASSERT_EQ(run.at("findings").size(), 1u) << run.at("findings");
     EXPECT_EQ(run.at("findings").at(0).at("id"), "hang");
-    EXPECT_EQ(run.at("findings").at(0).at("count"), 1);
+    EXPECT_EQ(run.at("findings").at(0).at("count"), times);
   }
 
   static constexpr char kNoneSleeps[] = "  - exec: {command: [sh, -c, \"! pidof sleep\"]}\n";
@@ -46,6 +46,15 @@ TEST_F(StepTimeout, EndsClonesThatAreNotUp) {
               "  - clone: {from: s1, count: 2, timeout: 2s, on_error: continue}\n");
   expect_overdue_and_nothing_else();
   expect_nothing_left();
+}
+
+// While the guest is asked to prepare for it, or soon after: the request to undo that may come to the agent as early.
+TEST_F(StepTimeout, EndsASnapshotAndTheGuestGoesOn) {
+  run_overdue("snapshots",
+              "  - start: {workload: zero-pages, as: zp, args: {resident: 8MiB}}\n  - loop:\n      times: 30\n      steps:\n"
+              "        - snapshot: {id: s1, timeout: 5ms, on_error: continue}\n        - exec: {command: [\"true\"]}\n"
+              "  - check: all\n  - snapshot: {id: s2}\n  - restore: {from: s2}\n  - await_healthy: {within: 30s}\n");
+  expect_overdue_and_nothing_else(30);
 }
 
 TEST_F(StepTimeout, EndsARestoreAndTheNextOneIsHealthy) {

@@ -5,7 +5,7 @@
 namespace snaphammer::guest {
 
 PortService::PortService(const asio::any_io_executor& executor, Reaper& reaper, PortsOptions options)
-    : executor_(executor), reaper_(reaper), options_(std::move(options)), turn_over_(executor) {}
+    : executor_(executor), reaper_(reaper), options_(std::move(options)), turns_(executor) {}
 
 void PortService::add_routes(Router& router) {
   router.add("GET", "/ports", [this](Exchange& exchange) { return answer_report(exchange); });
@@ -25,18 +25,6 @@ Awaitable<void> PortService::answer_report(Exchange& exchange) {
   co_await exchange.respond(200, body);
 }
 
-PortService::Turn::~Turn() {
-  if (service_ == nullptr) return;
-  ++service_->serving_;
-  service_->turn_over_.notify();
-}
-
-Awaitable<PortService::Turn> PortService::turn() {
-  const std::uint64_t ticket = tickets_++;
-  while (serving_ != ticket) static_cast<void>(co_await turn_over_.wait());
-  co_return Turn(*this);
-}
-
 void PortService::set_care(agent::Forwarders care) {
   care_ = care;
   if (cycle_ != nullptr) cycle_->set_care(care);
@@ -52,7 +40,7 @@ Awaitable<void> PortService::end_cycle() {
 }
 
 Awaitable<void> PortService::start() {
-  const Turn mine = co_await turn();
+  const Turns::Turn mine = co_await turns_.take();
   if (cycle_ != nullptr) {
     cycle_->scan();
   } else {
@@ -61,12 +49,12 @@ Awaitable<void> PortService::start() {
 }
 
 Awaitable<void> PortService::stop() {
-  const Turn mine = co_await turn();
+  const Turns::Turn mine = co_await turns_.take();
   co_await end_cycle();
 }
 
 Awaitable<void> PortService::restart() {
-  const Turn mine = co_await turn();
+  const Turns::Turn mine = co_await turns_.take();
   co_await end_cycle();
   begin_cycle();
 }

@@ -13,7 +13,7 @@
 
 #include "guest-workloads/agent/ports/forwarding.h"
 #include "guest-workloads/agent/router.h"
-#include "lib/base/notice.h"
+#include "guest-workloads/agent/turns.h"
 
 namespace snaphammer::guest {
 
@@ -37,18 +37,6 @@ class PortService {
   void close();
 
  private:
-  /// The right to start and stop, until it is destroyed.
-  class Turn {
-   public:
-    explicit Turn(PortService& service) : service_(&service) {}
-    Turn(Turn&& other) noexcept : service_(std::exchange(other.service_, nullptr)) {}
-    Turn& operator=(Turn&&) = delete;
-    ~Turn();
-
-   private:
-    PortService* service_;
-  };
-  Awaitable<Turn> turn();
   Awaitable<void> end_cycle();
   void begin_cycle();
   Awaitable<void> answer(Exchange& exchange, Awaitable<void> operation);
@@ -60,9 +48,7 @@ class PortService {
   agent::Forwarders care_ = agent::Forwarders::kSupervised;
   std::shared_ptr<Forwarding> cycle_;
   bool closed_ = false;
-  std::uint64_t tickets_ = 0;  ///< Given out; who holds number `serving_` has its turn.
-  std::uint64_t serving_ = 0;
-  Notice turn_over_;
+  Turns turns_;  ///< To start and stop.
 };
 
 }  // namespace snaphammer::guest
