@@ -4,9 +4,10 @@
 // garbage, and last to stand still, so that after the last act that allocates nothing but the answer is left to be done.
 // PrepareRequest::gc moves the collection, which is how systems got it wrong. What was prepared is undone by request, or by
 // the first /init of a new generation: that is a guest which was restored. Nothing else undoes it: a health check does not,
-// unless PrepareRequest::undone_by says so, which is how a system got it wrong. Whoever gives up a prepare may undo it at once:
-// it ends before workloads are asked again, and is undone then; one that is read after the undo, though it was sent before,
-// is refused.
+// unless PrepareRequest::undone_by says so, which is how a system got it wrong.
+//
+// Whoever gives up a prepare may undo it at once. It ends before workloads are asked again, and is undone then; one that is
+// read after its undo, though it was sent before, is refused.
 #pragma once
 
 #include <functional>
