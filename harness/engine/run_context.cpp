@@ -20,14 +20,6 @@ std::vector<std::pair<std::string, double>> to_ms(const std::vector<sandbox::Pha
   return phases;
 }
 
-/// A guest that stood still when the snapshot was asked for has not been frozen for it: all it did is in there.
-TimePoint frozen_at(const sandbox::PauseReport& pause) {
-  for (const sandbox::PhaseTiming& timing : pause.phases) {
-    if (timing.name == sandbox::phases::kFreeze.name) return timing.start;
-  }
-  return SteadyClock::now();
-}
-
 nlohmann::json to_json(const uffd::Stats& stats) {
   const auto us = [](Duration d) { return std::chrono::duration<double, std::micro>(d).count(); };
   return {{"faults", stats.faults},
@@ -179,7 +171,7 @@ Async<void> RunContext::snapshot(const std::string& id, SnapshotStep step) {
                             .phases_ms = to_ms(taken.phases),
                             .bytes = taken.bytes});
   connections_.cut("snapshot " + id);
-  for (const auto& oracle : oracles_) oracle->snapshot_taken(id, frozen_at(taken));
+  for (const auto& oracle : oracles_) oracle->snapshot_taken(id, taken.frozen_at);
   origin_ = snapshots_[id] = options.id;
   std::set<std::string> wanted;
   for (const auto& [name, stored] : snapshots_) wanted.insert(stored);

@@ -25,13 +25,14 @@ Async<PauseReport> Sandbox::snapshot(const snapshot::SnapshotStore& store, Snaps
   CO_SNAP_ASSIGN(snapshot::SnapshotWriter writer, store.begin(options.id, options.metadata));
 
   state_ = State::kPausing;
-  PauseReport report{.snapshot = options.id, .downtime = {}, .phases = {}, .bytes = 0};
-  TimePoint frozen_at{};
+  // One that stands still already has done all that it did.
+  PauseReport report{
+      .snapshot = options.id, .frozen_at = SteadyClock::now(), .downtime = {}, .phases = {}, .bytes = 0};
   bool frozen = was_paused;
-  const auto thaw = [this, &report, &frozen_at, &frozen]() -> Async<void> {
+  const auto thaw = [this, &report, &frozen]() -> Async<void> {
     CO_SNAP_TRY(co_await incarnation_->vm().resume());
     frozen = false;
-    report.downtime = SteadyClock::now() - frozen_at;
+    report.downtime = SteadyClock::now() - report.frozen_at;
     if (!config_.quiesce || !config_.refuse_operations) in_flight_.accept();
     co_return Result<void>();
   };
@@ -59,8 +60,8 @@ Async<PauseReport> Sandbox::snapshot(const snapshot::SnapshotStore& store, Snaps
           kInflate, kPrepareDeadline, [this] { return inflate_balloon(*incarnation_, config_.balloon); }, deflate);
     sequence.add(
         kFreeze, kMonitorDeadline,
-        [this, &frozen_at, &frozen] {
-          frozen_at = SteadyClock::now();
+        [this, &report, &frozen] {
+          report.frozen_at = SteadyClock::now();
           frozen = true;
           in_flight_.refuse("the guest stands still for a snapshot");
           return incarnation_->vm().pause();
@@ -100,7 +101,7 @@ Async<PauseReport> Sandbox::snapshot(const snapshot::SnapshotStore& store, Snaps
     if (!frozen && !incarnation_->failure()) in_flight_.accept();
     co_return std::move(outcome.result).error();
   }
-  if (!options.resume && !was_paused) report.downtime = SteadyClock::now() - frozen_at;
+  if (!options.resume && !was_paused) report.downtime = SteadyClock::now() - report.frozen_at;
   if (!was_paused) prepared_ = !options.resume;
   state_ = was_paused || !options.resume ? State::kPaused : State::kRunning;
   co_return report;
