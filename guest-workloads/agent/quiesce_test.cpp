@@ -14,19 +14,22 @@ namespace {
 using agent::PrepareRequest;
 using agent::QuiesceGc;
 
-// Answers every command, and notes it in a file.
-constexpr char kObedient[] = R"(
+// Answers every command, a collection after `before_collected`, and notes it in a file.
+std::string obedient(const std::string& before_collected = ":") {
+  return R"(
 echo '{"type":"ready"}'
 while read -r command; do
   echo "$command" >> "$(dirname "$0")/commands"
   case "$command" in
-    collect) echo '{"type":"collected"}' ;;
+    collect) )" +
+         before_collected + R"(; echo '{"type":"collected"}' ;;
     quiesce*) echo '{"type":"quiesced"}' ;;
     resume) echo '{"type":"resumed"}' ;;
     stop) exit 0 ;;
   esac
 done
 )";
+}
 
 /// A client that has connected and, at its leisure, makes one request.
 class Connection {
@@ -55,7 +58,7 @@ class Connection {
 
 class Quiesce : public AgentOnHost {
  protected:
-  void start(const std::string& as, const std::string& script = kObedient) {
+  void start(const std::string& as, const std::string& script = obedient()) {
     install_workload(as, script);
     agent::StartWorkload request;
     request.workload = as;
@@ -102,24 +105,10 @@ TEST_F(Quiesce, IsUndoneByRequestOnce) {
   EXPECT_THAT(commands(), testing::ElementsAre("collect", "quiesce", "resume"));
 }
 
-// Answers a collection late, and everything else at once.
-constexpr char kSlowToCollect[] = R"(
-echo '{"type":"ready"}'
-while read -r command; do
-  echo "$command" >> "$(dirname "$0")/commands"
-  case "$command" in
-    collect) sleep 0.5; echo '{"type":"collected"}' ;;
-    quiesce*) echo '{"type":"quiesced"}' ;;
-    resume) echo '{"type":"resumed"}' ;;
-    stop) exit 0 ;;
-  esac
-done
-)";
-
 TEST_F(Quiesce, AnUndoOfAPrepareThatIsUnderWayHasTheLastWord) {
   for (const QuiesceGc gc : {QuiesceGc::kFirst, QuiesceGc::kLast}) {
     const std::string as = gc == QuiesceGc::kFirst ? "first" : "last";
-    start(as, kSlowToCollect);
+    start(as, obedient("sleep 0.5"));
     auto given_up = run(with_deadline(100ms, "prepare", client->prepare(PrepareRequest{.gc = gc})));
     EXPECT_EQ(given_up.error().kind(), ErrorKind::kTimeout);
     ASSERT_TRUE(run(client->undo_prepare()));

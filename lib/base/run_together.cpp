@@ -32,11 +32,13 @@ Awaitable<std::vector<Result<void>>> run_together(std::vector<Async<void>> opera
   }
   bool told = false;
   while (running != 0) {
-    co_await ended.async_wait(as_result);
     const bool cancelled = co_await is_cancelled();
-    if (!cancelled || told) continue;
-    told = true;
-    for (asio::cancellation_signal& cancel : cancels) cancel.emit(asio::cancellation_type::terminal);
+    if (cancelled && !told) {
+      told = true;
+      for (asio::cancellation_signal& cancel : cancels) cancel.emit(asio::cancellation_type::terminal);
+    } else {
+      co_await ended.async_wait(as_result);
+    }
   }
   co_await asio::this_coro::throw_if_cancelled(throws);
   co_return outcomes;

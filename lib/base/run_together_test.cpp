@@ -93,6 +93,20 @@ TEST(RunTogether, CancelledItStillWaitsForWhoeverUsesItsCallersStack) {
   EXPECT_TRUE(was_used);
 }
 
+TEST(RunTogether, WhoeverWasCancelledBeforeAndGoesOnRunsNothingToItsEnd) {
+  int done = 0;
+  const auto late = [&]() -> Async<void> {
+    co_await asio::this_coro::throw_if_cancelled(false);
+    static_cast<void>(co_await wait_for(1h));
+    std::vector<Async<void>> all;
+    all.push_back(wait_and(1h, done));
+    co_await run_together(std::move(all));
+    co_return Result<void>();
+  };
+  EXPECT_EQ(run_async(with_deadline(5ms, "late", late())).error().kind(), ErrorKind::kTimeout);
+  EXPECT_EQ(done, 1);
+}
+
 TEST(RunTogether, WhoeverIsCancelledMeanwhileIsCutAtItsNextWait) {
   bool went_on = false;
   int done = 0;
