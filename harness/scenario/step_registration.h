@@ -12,8 +12,8 @@
 // execute() is part of the format and refused as not available in this build. A step that does not end within its
 // `timeout` is the finding `hang`, or what Options::kOverdue says; one whose execute() takes the timeout as its second
 // argument, a std::optional<Duration>, judges that by itself. One that ends the guest has Options::kEndsGuest: what hung
-// is looked at before, outside of its `timeout`. A function `Duration expected_time(const Options&)` beside
-// execute() says what a step takes that takes as long as its options say.
+// is looked at before, outside of its `timeout`, and what hangs in it before the `timeout` ends it. A function
+// `Duration expected_time(const Options&)` beside execute() says what a step takes that takes as long as its options say.
 #pragma once
 
 #include <memory>
