@@ -65,6 +65,8 @@ class Exchange {
   bool keep_alive() const { return answered_ && !failed_ && request_.keep_alive(); }
 
  private:
+  Awaitable<bool> send(std::string bytes);
+
   HttpStream& stream_;
   HttpRequest request_;
   const TimePoint since_;
