@@ -89,25 +89,5 @@ TEST_F(UnfitHost, ATypoIs2WithItsPlaceAndTheNearestWordAndStartsNothing) {
   EXPECT_FALSE(fs::exists(file("out")));
 }
 
-// The cached base snapshot of a machine that no other test has.
-TEST_F(UnfitHost, ATruncatedBaseSnapshotIsNoticedAndMadeAgain) {
-  environment_["XDG_CACHE_HOME"] = file("cache");
-  const fs::path scenario = write_scenario("base", std::string("vm: {memory: 192MiB}\n") + kBootOnly);
-  ASSERT_EQ(run({scenario}), 0) << out() << err();
-  fs::rename(file("out"), file("first"));
-
-  std::vector<fs::path> memories;
-  for (const auto& entry : fs::recursive_directory_iterator(file("cache"))) {
-    if (entry.is_regular_file() && entry.file_size() > (4u << 20)) memories.push_back(entry.path());
-  }
-  ASSERT_THAT(memories, testing::SizeIs(1));
-  fs::resize_file(memories.front(), fs::file_size(memories.front()) / 2);
-
-  EXPECT_EQ(run({scenario}), 0) << out() << err();
-  const std::string log = content_of(file("out") / only_run().at("artifacts").get<std::string>() / "worker.log");
-  EXPECT_THAT(
-      log, testing::ContainsRegex("making base snapshot [0-9a-f]* again: .*memory has [0-9]* bytes, its header says"));
-}
-
 }  // namespace
 }  // namespace snaphammer::e2e

@@ -10,6 +10,7 @@
 #include "harness/engine/runtime_binding.h"
 #include "lib/base/log.h"
 #include "lib/sandbox/base_snapshots.h"
+#include "lib/sandbox/working_set.h"
 
 namespace snaphammer::engine {
 namespace {
@@ -236,11 +237,7 @@ Result<void> RunContext::record_working_set() {
   const bool kept = std::any_of(snapshots_.begin(), snapshots_.end(),
                                 [this](const auto& entry) { return entry.second == restored_->snapshot; });
   if (!kept) return {};  // A later one of its name has replaced it.
-  std::vector<ByteCount> pages;
-  for (const uffd::Extent& extent : server->working_set()) {
-    for (ByteCount page = extent.offset; page < extent.offset + extent.length; page += kPageSize) pages.push_back(page);
-  }
-  return store_->set_working_set(restored_->snapshot, pages);
+  return store_->set_working_set(restored_->snapshot, sandbox::pages_of(server->working_set()));
 }
 
 Async<void> RunContext::quiesce() {

@@ -38,7 +38,7 @@ class FailReads final : public FaultWith<ReadError> {
 
 const FaultRegistration<FailReads> registration{
     "uffd.read_error",
-    "The page server's reads of the snapshot fail for a while; it repeats them uffd.read_retries times.",
+    "The page server's reads of a restored guest's snapshot fail for a while; it repeats them uffd.read_retries times.",
     "uffd.read_error, args: {times: 2, share: 0.01}", "every read succeeds again"};
 
 }  // namespace

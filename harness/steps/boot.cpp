@@ -20,8 +20,8 @@ Async<void> execute(const Boot& options, engine::RunContext& run) { return run.b
 
 const scenario::StepRegistration<Boot> registration{
     "boot",
-    "Starts the guest and waits until it is healthy. Its memory is served rightly, whatever runtime.uffd says: that is "
-    "about restores.",
+    "Starts the guest and waits until it is healthy. Its memory is served rightly and at once, whatever runtime.uffd, "
+    "uffd.delay and uffd.read_error say: they are about restores.",
     "boot: {}"};
 
 }  // namespace

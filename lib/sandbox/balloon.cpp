@@ -12,6 +12,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr ByteCount kFloor = 64_MiB;
+/// For a guest that has nothing to do meanwhile but to run the balloon's driver and the agent.
+constexpr ByteCount kIdleFloor = 32_MiB;
 constexpr ByteCount kWorthIt = 64_MiB;
 constexpr Duration kBetweenLooks = 5ms;
 /// A driver that cannot get a page tries again after 200 ms (drivers/virtio/virtio_balloon.c).
@@ -55,6 +57,14 @@ Async<void> inflate(Incarnation& guest, PauseBalloon balloon) {
   co_return co_await move_to(guest.vm(), whole - taken, kGivesNoMore);
 }
 
+Async<void> inflate_and_deflate(Incarnation& guest) {
+  CO_SNAP_ASSIGN(const agent::Metrics metrics, co_await guest.client().metrics());
+  const ByteCount whole = guest.vm().ram().size;
+  const ByteCount spare = metrics.memory_available - std::min(metrics.memory_available, kIdleFloor);
+  CO_SNAP_TRY(co_await move_to(guest.vm(), whole - std::min(whole, spare), kGivesNoMore));
+  co_return co_await move_to(guest.vm(), whole, kTakesNoMore);
+}
+
 }  // namespace
 
 ByteCount spare_memory(const agent::Metrics& metrics, ByteCount whole, ByteCount held) {
@@ -72,5 +82,7 @@ Async<void> inflate_balloon(Incarnation& guest, PauseBalloon balloon) {
 Async<void> deflate_balloon(Incarnation& guest) {
   return guest.unless_failed(move_to(guest.vm(), guest.vm().ram().size, kTakesNoMore));
 }
+
+Async<void> empty_free_memory(Incarnation& guest) { return guest.unless_failed(inflate_and_deflate(guest)); }
 
 }  // namespace snaphammer::sandbox

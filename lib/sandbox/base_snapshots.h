@@ -4,6 +4,9 @@
 //   CO_SNAP_ASSIGN(BaseSnapshot base, co_await bases.get(vm_config, paths));
 //   CO_SNAP_TRY(co_await sandbox.restore(base.snapshot));
 //
+// Memory that boot used and freed is emptied before the snapshot, and the pages that a guest asks for on its way to being
+// healthy are kept with it, for the restores to prefetch: of the rest a short run asks for little.
+//
 // A base is known by a key over all that its content depends on: kernel, initramfs, kernel arguments, the machine, and
 // the VMM that saved it. Several processes may ask for the same one: the first boots it, the others wait. A damaged base
 // is made again. Everything in the directory may be deleted while nobody uses it.
@@ -39,7 +42,7 @@ class BaseSnapshots {
   Result<std::string> key_of(const vmm::VmConfig& vm) const;
   std::filesystem::path console_of(const std::string& key) const { return directory_ / (key + ".console.log"); }
   Result<BaseSnapshot> load(const snapshot::SnapshotStore& store, const std::string& key) const;
-  Async<void> boot(vmm::VmConfig vm, SandboxPaths paths, snapshot::SnapshotStore store, std::string key);
+  Async<void> make(vmm::VmConfig vm, SandboxPaths paths, snapshot::SnapshotStore store, std::string key, bool is_booted);
 
   asio::any_io_executor executor_;
   vmm::Backend& backend_;

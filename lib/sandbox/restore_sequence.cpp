@@ -6,6 +6,7 @@
 #include "lib/sandbox/randomness.h"
 #include "lib/sandbox/sandbox.h"
 #include "lib/sandbox/snapshot_page_source.h"
+#include "lib/sandbox/working_set.h"
 
 namespace snaphammer::sandbox {
 namespace {
@@ -90,14 +91,16 @@ Async<void> Sandbox::restore(const snapshot::Snapshot& from, RestoreOptions opti
 Async<void> Sandbox::start_handler(snapshot::Snapshot from, RestoreOptions restore,
                                    std::optional<uffd::HandoffListener> listener) {
   std::shared_ptr<const uffd::PageSource> source = std::make_shared<SnapshotPageSource>(from.memory);
-  for (const auto& faults : config_.source_faults) source = uffd::with_faults(source, faults);
+  if (!restore.in_place_of_boot) {
+    for (const auto& faults : config_.source_faults) source = uffd::with_faults(source, faults);
+  }
   if (uses_page_server(restore)) {
     uffd::PageServerOptions options;
-    options.policy = restore.in_place_of_boot ? config_.uffd.without_defects() : config_.uffd;
+    options.policy = restore.in_place_of_boot ? uffd::Policy{.prefetch = uffd::Prefetch::kWorkingSet} : config_.uffd;
     options.socket = paths_.handoff();
     options.listener = std::move(listener);
     options.source = source;
-    for (const ByteCount page : from.working_set) options.working_set.push_back({page, kPageSize});
+    options.working_set = extents_of(from.working_set);
     co_return incarnation_->start_handler([this, &options](HandlerEvents events) {
       return start_builtin_handler(executor_, std::move(options), bad_handoff_, std::move(events));
     });

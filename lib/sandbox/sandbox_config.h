@@ -32,7 +32,7 @@ struct SandboxConfig {
   uffd::Policy uffd;
   /// A page-fault handler of the user's instead of the page server: see ExternalHandlerOptions::command. Empty: none.
   std::vector<std::string> handler_command;
-  /// What goes wrong in the page server's source, the first closest to it; none of them null.
+  /// What goes wrong in the source of a restored guest's page server, the first closest to it; none of them null.
   std::vector<std::shared_ptr<uffd::SourceFaults>> source_faults = {};
   OnAbort on_pause_abort = OnAbort::kUndo;
   Duration budget_ready = std::chrono::seconds(30);  ///< From resume to the guest's output connection.
@@ -58,7 +58,7 @@ struct SandboxConfig {
 struct RestoreOptions {
   bool let_run = true;  ///< Otherwise the guest stays paused.
   /// The snapshot is of a freshly booted guest, and the restore is to be like its boot: the page server serves its memory,
-  /// and rightly, whatever the configuration says of either.
+  /// with its working set prefetched, and rightly, whatever the configuration says of any of it.
   bool in_place_of_boot = false;
 };
 

@@ -50,15 +50,6 @@ struct Policy {
   ByteCount prefetch_chunk = 2_MiB;
   /// How often a failed read of the source is repeated before it is reported.
   unsigned read_retries = 3;
-
-  /// The same without any wrong knob.
-  Policy without_defects() const {
-    Policy right = *this;
-    right.on_remove = OnRemove::kZero;
-    right.on_eagain = OnEagain::kDefer;
-    right.event_order = EventOrder::kRemovesFirst;
-    return right;
-  }
 };
 
 }  // namespace snaphammer::uffd
