@@ -65,6 +65,13 @@ TEST_F(StepTimeout, EndsARestoreAndTheNextOneIsHealthy) {
   expect_overdue_and_nothing_else();
 }
 
+TEST_F(StepTimeout, IsNotAllThatARunSaysWhichSomethingElseEnds) {
+  run_overdue("ended", "  - exec: {command: [sleep, \"1000\"], timeout: 100ms, on_error: continue}\n  - destroy: {}\n");
+  EXPECT_EQ(finding("exec-timeout").at("count"), 1);
+  EXPECT_THAT(only_run().at("message").get<std::string>(),
+              testing::ContainsRegex("not done within 100ms.*; then the run ended: step exec \\(line [0-9]+\\): exec: refused"));
+}
+
 TEST_F(StepTimeout, OfTheWholeRunEndsWhateverItIsAtAndSaysWhat) {
   EXPECT_EQ(run({write("whole.yaml", "version: 1\nname: whole\ntimeout: 3s\n"
                                      "steps:\n  - boot: {}\n  - loop:\n      times: 9\n      steps:\n"

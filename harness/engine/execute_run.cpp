@@ -1,5 +1,7 @@
 #include "harness/engine/execute_run.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "harness/engine/run_context.h"
@@ -20,12 +22,21 @@ std::string what_was_not_tried(const report::RunResult& result, const scenario::
   return {};
 }
 
+// Why the steps ended early, when none of the findings tells it; otherwise empty.
+std::string untold_end(const Result<void>& steps, const std::vector<report::Finding>& findings) {
+  if (steps) return {};
+  const std::string end = steps.error().describe();
+  const auto tells = [&end](const report::Finding& finding) { return end.find(finding.message) != std::string::npos; };
+  return std::any_of(findings.begin(), findings.end(), tells) ? std::string() : end;
+}
+
 // What the end of the steps means for the run.
 void conclude(report::RunResult& result, const scenario::Limits& limits, const Result<void>& steps,
-              const Result<void>& oracles) {
+              const Result<void>& oracles, const std::string& untold_end) {
   if (!result.findings.empty()) {
     result.verdict = report::Verdict::kFail;
     result.message = result.findings.front().id + ": " + result.findings.front().message;
+    if (!untold_end.empty()) result.message += "; then the run ended: " + untold_end;
     return;
   }
   const Result<void>& failed = steps ? oracles : steps;
@@ -57,6 +68,7 @@ Async<report::RunResult> execute_run(scenario::RunPlan plan, RunPaths paths, Run
     const std::string where = fmt::format("{}; the last step begun was {}", steps.error().message(), run.last_step());
     steps = run.fail("hang", Error(ErrorKind::kTimeout, where));
   }
+  const std::string untold = untold_end(steps, run.findings().findings());
   Result<void> oracles;
   if (steps || steps.error().kind() != ErrorKind::kCancelled) oracles = co_await run.check_oracles();
   co_await run.end();
@@ -67,7 +79,7 @@ Async<report::RunResult> execute_run(scenario::RunPlan plan, RunPaths paths, Run
     broken.at_ms = run.age_ms();
     result.findings.push_back(std::move(broken));
   }
-  conclude(result, plan.scenario->limits, steps, oracles);
+  conclude(result, plan.scenario->limits, steps, oracles, untold);
   result.expected = scenario::judge(plan, result).expected;
   // A snapshot is large, and evidence only of a run that did not go as it should.
   std::error_code ignored;
