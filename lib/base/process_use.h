@@ -18,7 +18,7 @@ namespace snaphammer {
 struct ProcessUse {
   std::uint64_t threads = 0;
   std::uint64_t descriptors = 0;  ///< Without the one that this look itself needs.
-  std::uint64_t children = 0;     ///< Whose parent it is, zombies included.
+  std::uint64_t children = 0;     ///< Whose parent it is, zombies included; see proc(5) on /proc/PID/task/TID/children.
   ByteCount resident = 0;
 };
 

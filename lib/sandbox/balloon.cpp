@@ -43,6 +43,13 @@ Result<ByteCount> held_by_host(const vmm::GuestRam& ram) {
   return static_cast<ByteCount>(file.st_blocks) * 512;
 }
 
+ByteCount surplus(ByteCount of, ByteCount over) { return of - std::min(of, over); }
+
+/// What the host holds of the guest's memory and the guest does not use.
+ByteCount freed_memory(const agent::Metrics& metrics, ByteCount whole, ByteCount held) {
+  return surplus(held, surplus(whole, metrics.memory_available));
+}
+
 Async<void> inflate(Incarnation& guest, PauseBalloon balloon) {
   const ByteCount whole = guest.vm().ram().size;
   ByteCount taken = 0;
@@ -59,19 +66,20 @@ Async<void> inflate(Incarnation& guest, PauseBalloon balloon) {
 
 Async<void> inflate_and_deflate(Incarnation& guest) {
   CO_SNAP_ASSIGN(const agent::Metrics metrics, co_await guest.client().metrics());
+  CO_SNAP_ASSIGN(const ByteCount held, held_by_host(guest.vm().ram()));
   const ByteCount whole = guest.vm().ram().size;
-  const ByteCount spare = metrics.memory_available - std::min(metrics.memory_available, kIdleFloor);
-  CO_SNAP_TRY(co_await move_to(guest.vm(), whole - std::min(whole, spare), kGivesNoMore));
+  // Not every page that the guest gives up is one that it has used: those come first, but not all of them.
+  const ByteCount asked = 2 * freed_memory(metrics, whole, held);
+  const ByteCount taken = std::min({asked, surplus(metrics.memory_available, kIdleFloor), whole});
+  CO_SNAP_TRY(co_await move_to(guest.vm(), whole - taken, kGivesNoMore));
   co_return co_await move_to(guest.vm(), whole, kTakesNoMore);
 }
 
 }  // namespace
 
 ByteCount spare_memory(const agent::Metrics& metrics, ByteCount whole, ByteCount held) {
-  const ByteCount used = whole - std::min(whole, metrics.memory_available);
-  const ByteCount can = metrics.memory_available - std::min(metrics.memory_available, kFloor);
-  const ByteCount pays = held - std::min(held, used);
-  const ByteCount spare = std::min(can, pays) / 1_MiB * 1_MiB;
+  const ByteCount can = surplus(metrics.memory_available, kFloor);
+  const ByteCount spare = std::min(can, freed_memory(metrics, whole, held)) / 1_MiB * 1_MiB;
   return spare < kWorthIt ? 0 : spare;
 }
 

@@ -28,8 +28,8 @@ Async<void> inflate_balloon(Incarnation& guest, PauseBalloon balloon);
 /// Gives the guest all of its memory back; returns when it has taken it, or takes no more.
 Async<void> deflate_balloon(Incarnation& guest);
 
-/// Takes all that a guest without workloads can spare and gives it back at once. What it had used and freed reads as zeros
-/// from then on, which a snapshot does not store and a restore does not fetch.
+/// Takes from a guest without workloads what it has used and freed, as far as it can spare it, and gives it back at once: it
+/// reads as zeros from then on, which a snapshot does not store and a restore does not fetch.
 Async<void> empty_free_memory(Incarnation& guest);
 
 }  // namespace snaphammer::sandbox
