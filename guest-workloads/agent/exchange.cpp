@@ -26,9 +26,9 @@ unsigned status_of(ErrorKind kind) {
   }
 }
 
-/// Up to the body, with the field that says where that ends. Put together by hand: under an emulator, code that runs once costs
-/// its translation, and the library's way to write a message is a twentieth of all that a guest executes between its restore
-/// and its first answer.
+/// Up to the body, with the field that says where that ends. Put together by hand: under an emulator, code that runs once
+/// costs its translation, and the library's way to write a message was a twentieth of all code that a guest runs between
+/// its restore and its first answers.
 std::string head(unsigned status, std::string_view type, std::string_view framing, bool keep_alive) {
   const auto reason = http::obsolete_reason(http::int_to_status(status));
   std::string bytes = "HTTP/1.1 " + std::to_string(status) + " ";

@@ -29,6 +29,15 @@ TEST_F(Faults, AFaultActsFromThePhaseOnThatItWaitsFor) {
   EXPECT_GT(fault().at("first_at_ms").get<double>(), 0);
 }
 
+// Its memory comes from a snapshot only because that is faster than to boot it.
+TEST_F(Faults, ABootedGuestHasNoSnapshotWhoseReadsAreDelayed) {
+  EXPECT_EQ(run({write_scenario("booted", "steps:\n  - boot: {}\n  - inject: {fault: uffd.delay, args: {least: 1ms}}\n"
+                                          "  - exec: {command: [ls, -lR, /lib]}\n")}),
+            3)
+      << out() << err();
+  EXPECT_EQ(fault().at("acted"), 0);
+}
+
 TEST_F(Faults, AFaultIsHealedAfterItsTime) {
   EXPECT_EQ(run({write_scenario("for-a-time", std::string(kRestored) +
                                                   "  - inject: {fault: vmm.stop, for: 1s}\n"

@@ -69,7 +69,8 @@ TEST_F(StepTimeout, IsNotAllThatARunSaysWhichSomethingElseEnds) {
   run_overdue("ended", "  - exec: {command: [sleep, \"1000\"], timeout: 100ms, on_error: continue}\n  - destroy: {}\n");
   EXPECT_EQ(finding("exec-timeout").at("count"), 1);
   EXPECT_THAT(only_run().at("message").get<std::string>(),
-              testing::ContainsRegex("not done within 100ms.*; then the run ended: step exec \\(line [0-9]+\\): exec: refused"));
+              testing::ContainsRegex("not done within 100ms.*; "
+                                     "then the run ended: step exec \\(line [0-9]+\\): exec: refused"));
 }
 
 TEST_F(StepTimeout, OfTheWholeRunEndsWhateverItIsAtAndSaysWhat) {

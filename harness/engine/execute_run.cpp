@@ -30,13 +30,13 @@ std::string untold_end(const Result<void>& steps, const std::vector<report::Find
   return std::any_of(findings.begin(), findings.end(), tells) ? std::string() : end;
 }
 
-// What the end of the steps means for the run.
+// What the end of the steps means for the run; `ended_by` as from untold_end().
 void conclude(report::RunResult& result, const scenario::Limits& limits, const Result<void>& steps,
-              const Result<void>& oracles, const std::string& untold_end) {
+              const Result<void>& oracles, const std::string& ended_by) {
   if (!result.findings.empty()) {
     result.verdict = report::Verdict::kFail;
     result.message = result.findings.front().id + ": " + result.findings.front().message;
-    if (!untold_end.empty()) result.message += "; then the run ended: " + untold_end;
+    if (!ended_by.empty()) result.message += "; then the run ended: " + ended_by;
     return;
   }
   const Result<void>& failed = steps ? oracles : steps;
@@ -68,7 +68,7 @@ Async<report::RunResult> execute_run(scenario::RunPlan plan, RunPaths paths, Run
     const std::string where = fmt::format("{}; the last step begun was {}", steps.error().message(), run.last_step());
     steps = run.fail("hang", Error(ErrorKind::kTimeout, where));
   }
-  const std::string untold = untold_end(steps, run.findings().findings());
+  const std::string ended_by = untold_end(steps, run.findings().findings());
   Result<void> oracles;
   if (steps || steps.error().kind() != ErrorKind::kCancelled) oracles = co_await run.check_oracles();
   co_await run.end();
@@ -79,7 +79,7 @@ Async<report::RunResult> execute_run(scenario::RunPlan plan, RunPaths paths, Run
     broken.at_ms = run.age_ms();
     result.findings.push_back(std::move(broken));
   }
-  conclude(result, plan.scenario->limits, steps, oracles, untold);
+  conclude(result, plan.scenario->limits, steps, oracles, ended_by);
   result.expected = scenario::judge(plan, result).expected;
   // A snapshot is large, and evidence only of a run that did not go as it should.
   std::error_code ignored;

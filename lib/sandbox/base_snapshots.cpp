@@ -54,7 +54,7 @@ Async<void> boot_and_store(Sandbox& guest, const snapshot::SnapshotStore& store,
   co_return Result<void>();
 }
 
-// The pages that a run asks for which starts a command, as a restore does to see the guest healthy, and looks at the guest.
+// The pages that a run asks for first: to be healthy, which takes a command, and when its guest is looked at.
 Async<void> record_working_set(Sandbox& guest, const snapshot::SnapshotStore& store, std::string key) {
   CO_SNAP_ASSIGN(const snapshot::Snapshot snapshot, store.load(key));
   CO_SNAP_TRY(co_await guest.restore(snapshot, {.in_place_of_boot = true}));
@@ -86,7 +86,7 @@ Result<std::string> BaseSnapshots::key_of(const vmm::VmConfig& vm) const {
 
 Result<BaseSnapshot> BaseSnapshots::load(const snapshot::SnapshotStore& store, const std::string& key) const {
   SNAP_ASSIGN(snapshot::Snapshot snapshot, store.load(key));
-  return BaseSnapshot{.snapshot = std::move(snapshot), .boot_console = console_of(key), .cached = true};
+  return BaseSnapshot{.snapshot = std::move(snapshot), .boot_console = console_of(key)};
 }
 
 Async<BaseSnapshot> BaseSnapshots::get(vmm::VmConfig vm, SandboxPaths paths) {
@@ -104,9 +104,7 @@ Async<BaseSnapshot> BaseSnapshots::get(vmm::VmConfig vm, SandboxPaths paths) {
     CO_SNAP_TRY(store.remove(key));
   }
   CO_SNAP_TRY(co_await make(std::move(vm), std::move(paths), store, key, present.has_value()));
-  CO_SNAP_ASSIGN(BaseSnapshot fresh, load(store, key));
-  fresh.cached = false;
-  co_return fresh;
+  co_return load(store, key);
 }
 
 Async<void> BaseSnapshots::make(vmm::VmConfig vm, SandboxPaths paths, snapshot::SnapshotStore store, std::string key,

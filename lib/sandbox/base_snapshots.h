@@ -2,10 +2,10 @@
 //
 //   BaseSnapshots bases(executor, backend, cache_directory);
 //   CO_SNAP_ASSIGN(BaseSnapshot base, co_await bases.get(vm_config, paths));
-//   CO_SNAP_TRY(co_await sandbox.restore(base.snapshot));
+//   CO_SNAP_TRY(co_await sandbox.restore(base.snapshot, {.in_place_of_boot = true}));
 //
-// Memory that boot used and freed is emptied before the snapshot, and the pages that a guest asks for on its way to being
-// healthy are kept with it, for the restores to prefetch: of the rest a short run asks for little.
+// Memory that boot used and freed is emptied before the snapshot, and the pages that a guest asks for first are kept with
+// it, for such restores to prefetch: of the rest a short run asks for little.
 //
 // A base is known by a key over all that its content depends on: kernel, initramfs, kernel arguments, the machine, and
 // the VMM that saved it. Several processes may ask for the same one: the first boots it, the others wait. A damaged base
@@ -27,8 +27,6 @@ struct BaseSnapshot {
   snapshot::Snapshot snapshot;
   /// What the guest's console showed while it booted.
   std::filesystem::path boot_console;
-  /// False when it had to be booted now.
-  bool cached = true;
 };
 
 class BaseSnapshots {
