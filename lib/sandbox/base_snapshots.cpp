@@ -77,7 +77,7 @@ Result<std::string> BaseSnapshots::key_of(const vmm::VmConfig& vm) const {
   SNAP_ASSIGN(inputs["compatibility"], backend_.state_compatibility(vm));
   SNAP_ASSIGN(inputs["kernel"], identity_of(vm.kernel));
   SNAP_ASSIGN(inputs["initramfs"], identity_of(vm.initramfs));
-  inputs["kernel_args"] = vm.kernel_args;
+  inputs["kernel_command_line"] = backend_.kernel_command_line(vm);
   inputs["made"] = kHowMade;
   const std::string text = inputs.dump();
   const XXH128_hash_t hash = XXH3_128bits(text.data(), text.size());

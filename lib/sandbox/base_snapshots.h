@@ -7,7 +7,7 @@
 // Memory that boot used and freed is emptied before the snapshot, and the pages that a guest asks for first are kept with
 // it, for such restores to prefetch: of the rest a short run asks for little.
 //
-// A base is known by a key over all that its content depends on: kernel, initramfs, kernel arguments, the machine, and
+// A base is known by a key over all that its content depends on: kernel, initramfs, kernel command line, the machine, and
 // the VMM that saved it. Several processes may ask for the same one: the first boots it, the others wait. A damaged base
 // is made again. Everything in the directory may be deleted while nobody uses it.
 #pragma once

@@ -64,6 +64,7 @@ class CountingBackend final : public vmm::Backend {
   std::string_view name() const override { return "counting"; }
   std::set<vmm::Capability> capabilities() const override { return {}; }
   Result<std::string> state_compatibility(const vmm::VmConfig&) override { return std::string(); }
+  std::string kernel_command_line(const vmm::VmConfig&) const override { return {}; }
   Async<std::unique_ptr<vmm::Vm>> start(vmm::VmConfig, vmm::VmPlacement placement) override {
     CO_SNAP_TRY(co_await may_start.wait());
     ++started;

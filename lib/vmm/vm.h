@@ -166,6 +166,8 @@ class Backend {
   /// Identifies all of this host's side that a saved state depends on: VMM version, accelerator,
   /// device set.
   virtual Result<std::string> state_compatibility(const VmConfig& config) = 0;
+  /// All that the guest's kernel is told when it boots.
+  virtual std::string kernel_command_line(const VmConfig& config) const = 0;
   /// Starts a VMM process with its vCPUs stopped.
   virtual Async<std::unique_ptr<Vm>> start(VmConfig config, VmPlacement placement) = 0;
 };

@@ -44,6 +44,10 @@ Result<std::string> QemuBackend::state_compatibility(const VmConfig& config) {
   return result;
 }
 
+std::string QemuBackend::kernel_command_line(const VmConfig& config) const {
+  return vmm::kernel_command_line(config.kernel_args);
+}
+
 Async<std::unique_ptr<Vm>> QemuBackend::start(VmConfig config, VmPlacement placement) {
   CO_SNAP_ASSIGN(AccelChoice accel, choose_accel(config.accel));
   CO_SNAP_ASSIGN(const std::filesystem::path program, find_qemu(options_.program));

@@ -35,6 +35,7 @@ class QemuBackend : public Backend {
   std::string_view name() const override { return "qemu"; }
   std::set<Capability> capabilities() const override;
   Result<std::string> state_compatibility(const VmConfig& config) override;
+  std::string kernel_command_line(const VmConfig& config) const override;
   /// kUnfit, with advice, when QEMU or the interposer is missing, or when QEMU refuses to start
   /// here.
   Async<std::unique_ptr<Vm>> start(VmConfig config, VmPlacement placement) override;
