@@ -27,6 +27,10 @@ constexpr std::initializer_list<const char*> kKernelArguments = {
     // Not needed here and slow to ask for under emulation: BIOS disk data; self-tests of ciphers (0.7 s).
     "edd=off",
     "cryptomgr.notests",
+    // What a system call passes through and a guest without policies has no use for: security modules (a thirtieth of the
+    // code that an emulator translates after a restore), accounts of pressure.
+    "lsm=capability",
+    "psi=0",
 };
 
 }  // namespace
