@@ -13,10 +13,20 @@ using agent::InitRequest;
 
 namespace {
 
-// Complete or not there: programs in the guest may read it at any moment.
+UniqueFd open_new(const std::string& path) {
+  return UniqueFd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+}
+
+// Complete or not there: programs in the guest may read it at any moment. Its directory is made when it is missing.
 Result<void> replace_file(const std::filesystem::path& path, const std::string& content) {
   const std::string fresh = path.string() + ".new";
-  const UniqueFd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  UniqueFd file = open_new(fresh);
+  if (!file && errno == ENOENT) {
+    std::error_code error;
+    std::filesystem::create_directories(path.parent_path(), error);
+    if (error) return errno_error("create " + path.parent_path().string(), error.value());
+    file = open_new(fresh);
+  }
   if (!file) return errno_error("create " + fresh);
   if (::write(file.get(), content.data(), content.size()) != static_cast<ssize_t>(content.size())) {
     return errno_error("write " + fresh);
@@ -71,9 +81,6 @@ Result<InitReport> IdentityService::apply(const InitRequest& request) {
 }
 
 Result<void> IdentityService::store(const InitRequest& request) {
-  std::error_code error;
-  std::filesystem::create_directories(state_directory_, error);
-  if (error) return errno_error("create " + state_directory_.string(), error.value());
   nlohmann::json json = request.identity.to_json();
   json["generation"] = request.generation;
   return replace_file(state_directory_ / "identity.json", agent::print_json(json) + "\n");

@@ -77,6 +77,13 @@ TEST_F(Init, ANewGenerationIsAppliedAgain) {
   EXPECT_EQ(service->generation(), "g2");
 }
 
+TEST_F(Init, StoresTheIdentityAlsoWhenSomebodyRemovedItsDirectory) {
+  service->apply(request("g1")).value();
+  std::filesystem::remove_all(directory / "state");
+  service->apply(request("g2")).value();
+  EXPECT_EQ(stored()["name"], "guest-g2");
+}
+
 TEST_F(Init, AFailureIsNotRememberedAsDone) {
   system.fails = true;
   EXPECT_FALSE(service->apply(request("g1")));

@@ -1,13 +1,15 @@
-// After a restore the first command is slow: its path through kernel and programs has to be paged in again and, under an
-// emulator, translated again. A helper process runs an empty command as soon as the agent learns of the restore, on
-// another CPU, while the agent and the host are still at their handshake; the first command that counts finds it done.
+// After a restore whatever is done for the first time is slow: its path through kernel and programs has to be paged in
+// again and, under an emulator, translated again. A helper process does what is about to be asked of the agent (an init, a
+// look at the listening ports, an empty command) as soon as the agent learns of the restore, on another CPU, while agent
+// and host are still at their handshake. What counts then finds its way made; the helper is the same program, so even the
+// agent's own code.
 //
 //   Rehearsal rehearsal(reaper);
 //   rehearsal.begin();                 // from then on there is a helper
 //   rehearsal.again();                 // after every transport reset
 //
-// The helper is this very program, started ahead so that asking it costs one write. Without it, when it cannot be started
-// or was killed, nothing is rehearsed. One io_context thread.
+// The helper is started ahead, so that asking it costs one write. It changes nothing in the guest but a file of its own.
+// Without it, when it cannot be started or was killed, nothing is rehearsed. One io_context thread.
 #pragma once
 
 #include <memory>
@@ -29,7 +31,7 @@ class Rehearsal {
   /// Never blocks; while one is under way, nothing.
   void again();
 
-  /// The helper's life: runs the empty command for each byte that comes on standard input, until its end.
+  /// The helper's life: rehearses for each byte that comes on standard input, until its end.
   static int run_helper();
 
  private:
