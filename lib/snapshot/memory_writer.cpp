@@ -58,9 +58,13 @@ Result<void> MemoryWriter::write_untouched(const MemoryImage& image, const Exten
     }
     while (at < end) {
       const std::size_t length = std::min<ByteCount>(kChunk, end - at);
-      // Inside one run, so it is a view, and nothing is to be gathered.
+      // Inside one run, so it is a view, and nothing is to be gathered. Its checksums have just been found right.
       SNAP_ASSIGN(const auto bytes, base.read_checked(at, length, {}));
-      SNAP_TRY(data(bytes));
+      pages_.clear();
+      for (std::size_t page = 0; page < length; page += kPageSize) {
+        pages_.push_back({.zeros = false, .checksum = base.block_checksum(run, run.storage + (at + page - run.offset))});
+      }
+      SNAP_TRY(store(bytes, pages_));
       at += length;
     }
     ++index;
@@ -73,21 +77,26 @@ void MemoryWriter::zeros(ByteCount length) {
   builder_.append_zeros(length);
 }
 
-// Pages with the same verdict go on together: one write for all that are stored.
 Result<void> MemoryWriter::data(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const auto chunk = bytes.first(std::min(bytes.size(), kChunk));
     bytes = bytes.subspan(chunk.size());
-    const ByteCount offset = builder_.position();
     summarize(chunk, pages_);
-    for (std::size_t begin = 0, end = 0; begin < pages_.size(); begin = end) {
-      const Verdict verdict = judge(offset + begin * kPageSize, pages_[begin]);
-      do {
-        ++end;
-      } while (end < pages_.size() && judge(offset + end * kPageSize, pages_[end]) == verdict);
-      SNAP_TRY(append(verdict, chunk.subspan(begin * kPageSize, (end - begin) * kPageSize),
-                      std::span(pages_).subspan(begin, end - begin)));
-    }
+    SNAP_TRY(store(chunk, pages_));
+  }
+  return {};
+}
+
+// Pages with the same verdict go on together: one write for all that are stored.
+Result<void> MemoryWriter::store(std::span<const std::byte> bytes, std::span<const PageSummary> pages) {
+  const ByteCount offset = builder_.position();
+  for (std::size_t begin = 0, end = 0; begin < pages.size(); begin = end) {
+    const Verdict verdict = judge(offset + begin * kPageSize, pages[begin]);
+    do {
+      ++end;
+    } while (end < pages.size() && judge(offset + end * kPageSize, pages[end]) == verdict);
+    SNAP_TRY(append(verdict, bytes.subspan(begin * kPageSize, (end - begin) * kPageSize),
+                    pages.subspan(begin, end - begin)));
   }
   return {};
 }

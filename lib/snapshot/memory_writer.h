@@ -38,6 +38,8 @@ class MemoryWriter {
   void zeros(ByteCount length);
   void unchanged(ByteCount length) { builder_.append_inherited(parent_->map(), length); }
 
+  Result<void> store(std::span<const std::byte> bytes, std::span<const PageSummary> pages);
+
   enum class Verdict { kZeros, kUnchanged, kStored };
   Verdict judge(ByteCount offset, const PageSummary& page);
   Result<void> append(Verdict verdict, std::span<const std::byte> bytes, std::span<const PageSummary> pages);
