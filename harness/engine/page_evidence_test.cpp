@@ -14,7 +14,7 @@ TEST(TraceEvents, PhasesAndPagesShareOneClockAndHaveTracksOfTheirOwn) {
   const std::vector<uffd::TraceEvent> trace = {
       {.at = kStart + 12ms, .kind = uffd::TraceKind::kFault, .extent = {0x3000, 0x1000}, .duration = {}},
       {.at = kStart + 12ms, .kind = uffd::TraceKind::kCopy, .extent = {0x3000, 0x1000}, .duration = 20us}};
-  const nlohmann::json json = trace_events(trace, phases, kStart);
+  const nlohmann::json json = nlohmann::json::parse(trace_events(trace, phases, kStart));
   std::map<std::string, nlohmann::json> by_name;
   for (const nlohmann::json& event : json.at("traceEvents")) by_name[event.at("name").get<std::string>()] = event;
 

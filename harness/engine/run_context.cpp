@@ -346,7 +346,7 @@ void RunContext::end_restore() {
 void RunContext::write_restore_trace() {
   const uffd::PageServer& server = *sandbox_.incarnation()->page_server();
   std::ofstream(paths_.artifacts / "restore-trace.json")
-      << trace_events(server.trace(), restored_->phases, restored_->requested).dump() << '\n';
+      << trace_events(server.trace(), restored_->phases, restored_->requested);
 }
 
 Error RunContext::fail(std::string id, const Error& error, nlohmann::json evidence) {
