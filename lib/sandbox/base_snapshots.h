@@ -5,7 +5,8 @@
 //   CO_SNAP_TRY(co_await sandbox.restore(base.snapshot, {.in_place_of_boot = true}));
 //
 // Memory that boot used and freed is emptied before the snapshot, and the pages that a guest asks for first are kept with
-// it, for such restores to prefetch: of the rest a short run asks for little.
+// it, for such restores to prefetch: of the rest a short run asks for little. What is zeros in it is not served at all, but
+// left to the kernel, as after a boot.
 //
 // A base is known by a key over all that its content depends on: kernel, initramfs, kernel command line, the machine, and
 // the VMM that saved it. Several processes may ask for the same one: the first boots it, the others wait. A damaged base

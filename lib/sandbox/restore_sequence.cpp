@@ -97,6 +97,7 @@ Async<void> Sandbox::start_handler(snapshot::Snapshot from, RestoreOptions resto
   if (uses_page_server(restore)) {
     uffd::PageServerOptions options;
     options.policy = restore.in_place_of_boot ? uffd::Policy{.prefetch = uffd::Prefetch::kWorkingSet} : config_.uffd;
+    options.zeros_to_kernel = restore.in_place_of_boot;
     options.socket = paths_.handoff();
     options.listener = std::move(listener);
     options.source = source;

@@ -144,6 +144,15 @@ std::vector<Place> GuestMemory::places_of(Extent extent) const {
   return regions_.places_of_extent(extent);
 }
 
+Result<void> GuestMemory::leave_to_kernel(Extent zeros) {
+  const std::unique_lock reading(gate_);
+  for (const Place& place : regions_.places_of_extent(zeros)) {
+    SNAP_TRY(uffd_.unregister(place.address, place.length));
+    SNAP_TRY(tracker_.apply(PageEvent::kRemoved, place.offset, place.length));
+  }
+  return {};
+}
+
 Installed GuestMemory::put(const Place& place, std::span<const std::byte> bytes) const {
   if (!bytes.empty()) return uffd_.copy(place.address, bytes);
   if (place.page_size == kPageSize) return uffd_.zero(place.address, place.length);

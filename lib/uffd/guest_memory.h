@@ -86,6 +86,10 @@ class GuestMemory {
   /// Installs the pages of `place` that are still missing from `bytes`.
   Result<Ahead> install_ahead(const Place& place, std::span<const std::byte> bytes);
 
+  /// Takes whole host pages whose content is zeros out of the userfaultfd. From then on they are the kernel's, as removed
+  /// as a page can be: it fills them, and no event tells of it. For the time before the first fault is read.
+  Result<void> leave_to_kernel(Extent zeros);
+
   /// Makes OnEagain::kSpin end; for the moment before threads are joined.
   void interrupt() { interrupted_.store(true, std::memory_order_release); }
 

@@ -24,6 +24,8 @@ namespace {
 
 /// Of the guest's RAM, the trace may take one part in so many.
 constexpr ByteCount kTraceShare = 512;
+/// What the kernel is to fill must be worth a mapping of its own; a process may have 65,530 (proc(5), max_map_count).
+constexpr ByteCount kLeastToKernel = 16_KiB;
 
 void name_thread(const char* name) { ::pthread_setname_np(::pthread_self(), name); }
 
@@ -61,6 +63,7 @@ class PageServer::Impl {
 
   void run();
   Result<void> take_over(UniqueFd& connection);
+  Result<void> leave_zeros_to_kernel(GuestMemory& memory, ByteCount largest_page) const;
   void serve(Serving& serving, int connection);
   void watch(Serving& serving, int connection);
   void prefetch(Serving& serving);
@@ -124,6 +127,7 @@ Result<void> PageServer::Impl::take_over(UniqueFd& connection) {
   for (const Region& region : handoff.regions) largest_page = std::max(largest_page, region.page_size);
   SNAP_ASSIGN(std::unique_ptr<GuestMemory> memory,
               GuestMemory::adopt(std::move(handoff), memory_size, options_.policy, counters_, trace_));
+  if (options_.zeros_to_kernel) SNAP_TRY(leave_zeros_to_kernel(*memory, largest_page));
   GuestMemory& adopted = *memory;
   owned_serving_.reset(
       new Serving{std::move(memory), largest_page,
@@ -132,6 +136,21 @@ Result<void> PageServer::Impl::take_over(UniqueFd& connection) {
   SNAP_TRY(owned_serving_->faults.open());
   serving_.store(owned_serving_.get(), std::memory_order_release);
   return {};
+}
+
+Result<void> PageServer::Impl::leave_zeros_to_kernel(GuestMemory& memory, ByteCount largest_page) const {
+  const auto leave = [&](ByteCount begin, ByteCount end) -> Result<void> {
+    begin = (begin + largest_page - 1) / largest_page * largest_page;
+    end = end / largest_page * largest_page;
+    if (end < begin + kLeastToKernel) return {};
+    return memory.leave_to_kernel({begin, end - begin});
+  };
+  ByteCount behind_data = 0;
+  for (const Extent& data : options_.source->data()) {
+    SNAP_TRY(leave(behind_data, data.offset));
+    behind_data = data.end();
+  }
+  return leave(behind_data, options_.source->size());
 }
 
 void PageServer::Impl::serve(Serving& serving, int connection) {

@@ -50,6 +50,9 @@ struct PageServerOptions {
   /// Instead of that: one that listens already, for a VMM that was started ahead.
   std::optional<HandoffListener> listener = {};
   std::shared_ptr<const PageSource> source;
+  /// Ranges of zeros are taken out of the userfaultfd, but for small ones: the kernel fills them, as after a boot, and
+  /// nobody hears of their faults and REMOVEs. To page_states() they are removed.
+  bool zeros_to_kernel = false;
   /// For Prefetch::kWorkingSet: what working_set() of an earlier restore returned.
   std::vector<Extent> working_set = {};
   /// How many events the trace keeps; 0: as many as 1/512 of the guest's RAM holds.

@@ -147,6 +147,33 @@ TEST_P(PageServerTest, PageStatesCoverTheMemoryFile) {
                   StateRun{{nth(8), memory_size() - nth(8)}, PageState::kMissing}));
 }
 
+TEST_P(PageServerTest, LeavesZerosToTheKernelWhenAsked) {
+  zeros_to_kernel_ = true;
+  restore(on_demand());
+  for (std::size_t i = 0; i < kPages; ++i) {
+    EXPECT_EQ(page(i), i < kDataPages ? pattern_page(i) : zero_page());
+    EXPECT_EQ(state(i), i < kDataPages ? PageState::kPresent : PageState::kRemoved);
+  }
+  vmm_->write(nth(kDataPages), 42);
+  ASSERT_TRUE(remove(kDataPages - 1, 2));
+  EXPECT_EQ(page(kDataPages - 1), zero_page());
+  EXPECT_EQ(page(kDataPages), zero_page());
+  ASSERT_TRUE(server_->drain(std::chrono::seconds(30)));
+  const Stats stats = server_->stats();
+  EXPECT_EQ(stats.faults, kDataPages + 1) << "those on data, and on the data page that was removed";
+  EXPECT_EQ(stats.removed_pages, page_size() / kPageSize);
+}
+
+TEST_P(PageServerTest, LeavesOnlyWholeHostPagesOfZerosToTheKernel) {
+  zeros_to_kernel_ = true;
+  // Data begins in the middle of the last host page, if that is large.
+  const ByteCount last = memory_size() - kPageSize;
+  restore(on_demand(), std::make_shared<PatternSource>(memory_size(), std::vector<Extent>{{last, kPageSize}}));
+  EXPECT_EQ(state(0), PageState::kRemoved);
+  EXPECT_EQ(state(kPages - 1), PageState::kMissing);
+  EXPECT_EQ(page(kPages - 1).value().back(), pattern_word(memory_size() - 8));
+}
+
 TEST_P(PageServerTest, DrainReturnsWhenEveryRemoveThatWasReadableIsApplied) {
   restore(on_demand());
   EXPECT_EQ(page(1), pattern_page(1));

@@ -120,6 +120,14 @@ void Userfaultfd::wake(std::uint64_t address, ByteCount length) const {
   ::ioctl(fd_.get(), UFFDIO_WAKE, &range);
 }
 
+Result<void> Userfaultfd::unregister(std::uint64_t address, ByteCount length) const {
+  uffdio_range range = {address, length};
+  if (::ioctl(fd_.get(), UFFDIO_UNREGISTER, &range) < 0) {
+    return errno_error(fmt::format("userfaultfd: unregister {:#x}+{:#x}", address, length));
+  }
+  return {};
+}
+
 Result<WaitingFaults> Userfaultfd::waiting() const {
   const std::string path = "/proc/self/fdinfo/" + std::to_string(fd_.get());
   std::ifstream file(path);

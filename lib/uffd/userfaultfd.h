@@ -57,6 +57,8 @@ class Userfaultfd {
   Installed zero(std::uint64_t address, ByteCount length) const;
   /// Wakes threads that wait for pages which are there.
   void wake(std::uint64_t address, ByteCount length) const;
+  /// Takes a range out: its pages are the kernel's again, and whoever waits there goes on.
+  Result<void> unregister(std::uint64_t address, ByteCount length) const;
   /// How many threads wait at page faults now, by the kernel's own count (fdinfo, in fs/userfaultfd.c).
   Result<WaitingFaults> waiting() const;
   /// Whether the process whose memory this is has ended.

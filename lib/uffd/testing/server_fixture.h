@@ -61,6 +61,7 @@ class ServerFixture : public testing::TestWithParam<MemoryKind> {
         PageServer::start({.policy = policy,
                            .socket = socket(),
                            .source = source ? std::move(source) : make_source(),
+                           .zeros_to_kernel = zeros_to_kernel_,
                            .working_set = std::move(working_set),
                            .on_event = [this](const ServerEvent& event) { note(event); }});
     ASSERT_TRUE(started) << started.error().describe();
@@ -126,6 +127,7 @@ class ServerFixture : public testing::TestWithParam<MemoryKind> {
 
   TemporaryDirectory directory_;
   std::uint64_t extra_features_ = 0;
+  bool zeros_to_kernel_ = false;
   std::unique_ptr<PageServer> server_;
   std::unique_ptr<FakeVmm> vmm_;
 
