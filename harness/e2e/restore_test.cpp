@@ -27,6 +27,17 @@ TEST_F(Restore, WhatOneRestoreAskedForTheNextHasReady) {
   EXPECT_GT(prefetching.at("working_set").at("hit_ratio").get<double>(), 0.2);
 }
 
+// A prefetch of all goes on for some 30 ms after the state has been loaded.
+TEST_F(Restore, ASnapshotTakenBeforePrefetchHasEndedIsWhole) {
+  EXPECT_EQ(run({write_scenario("early-snapshot",
+                                "repeat: 4\n"
+                                "steps:\n  - boot: {}\n  - start: {workload: zero-pages, as: zp, args: {resident: 64MiB}}\n"
+                                "  - snapshot: {id: s0}\n  - restore: {from: s0, resume: false}\n  - snapshot: {id: s1}\n"
+                                "  - restore: {from: s1}\n  - await_healthy: {within: 60s}\n  - check: all\n")}),
+            0)
+      << out();
+}
+
 TEST_F(Restore, ABootAfterARestoreIsNoRestore) {
   EXPECT_EQ(run({write_scenario("boot-again",
                                 "runtime: {uffd: {prefetch: \"off\"}}\n"

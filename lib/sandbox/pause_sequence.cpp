@@ -15,6 +15,20 @@ using namespace phases;  // NOLINT: names of this folder
 constexpr Duration kPrepareDeadline = 30s;
 constexpr Duration kStorageDeadline = 120s;  // For what depends on a disk.
 
+// With `server` `image` lacks what is untouched. A prefetch that is still under way waits meanwhile: it would install pages
+// behind the back of who writes.
+Result<void> store_memory(snapshot::SnapshotWriter& writer, const uffd::PageServer* server, snapshot::MemoryImage image,
+                          const std::string& parent) {
+  uffd::Standstill still;
+  if (server != nullptr) {
+    SNAP_ASSIGN(still, server->stand_still(kMonitorDeadline));
+    for (const uffd::StateRun& run : server->page_states()) {
+      if (run.state == uffd::PageState::kMissing) image.untouched.push_back({run.extent.offset, run.extent.length});
+    }
+  }
+  return parent.empty() ? writer.write_full(image) : writer.write_diff(image, parent);
+}
+
 }  // namespace
 
 Async<PauseReport> Sandbox::snapshot(const snapshot::SnapshotStore& store, SnapshotOptions options) {
@@ -121,20 +135,13 @@ Async<void> Sandbox::settle_memory() {
 }
 
 Async<void> Sandbox::write_memory(snapshot::SnapshotWriter& writer, std::string parent) {
-  return run_blocking(pool_, [&writer, image = memory_image(), parent = std::move(parent)] {
-    return parent.empty() ? writer.write_full(image) : writer.write_diff(image, parent);
-  });
-}
-
-snapshot::MemoryImage Sandbox::memory_image() {
   const vmm::GuestRam ram = incarnation_->vm().ram();
   snapshot::MemoryImage image{.ram_fd = ram.fd, .size = ram.size};
-  if (incarnation_->page_server() == nullptr) return image;
-  image.base = restored_from_->memory;
-  for (const uffd::StateRun& run : incarnation_->page_server()->page_states()) {
-    if (run.state == uffd::PageState::kMissing) image.untouched.push_back({run.extent.offset, run.extent.length});
-  }
-  return image;
+  uffd::PageServer* const server = incarnation_->page_server();
+  if (server != nullptr) image.base = restored_from_->memory;
+  return run_blocking(pool_, [&writer, server, image = std::move(image), parent = std::move(parent)]() mutable {
+    return store_memory(writer, server, std::move(image), parent);
+  });
 }
 
 }  // namespace snaphammer::sandbox

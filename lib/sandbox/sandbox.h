@@ -135,7 +135,6 @@ class Sandbox {
   Async<void> give_back();
   Async<void> settle_memory();
   Async<void> write_memory(snapshot::SnapshotWriter& writer, std::string parent);
-  snapshot::MemoryImage memory_image();
 
   /// Waits until the guest is healthy, then makes `call` unless the guest fails or a pause interrupts it first.
   template <class T, class Call>

@@ -49,13 +49,18 @@ bool GuestMemory::vm_gone() const {
 }
 
 Result<bool> GuestMemory::read_events(std::vector<MemoryEvent>& events, TimePoint deadline) {
-  std::unique_lock reading(gate_, std::defer_lock);
+  SNAP_ASSIGN(const std::unique_lock<EventGate> reading, stand_still(deadline));
+  return read_locked(events);
+}
+
+Result<std::unique_lock<EventGate>> GuestMemory::stand_still(TimePoint deadline) const {
+  std::unique_lock gate(gate_, std::defer_lock);
   if (deadline == TimePoint::max()) {
-    reading.lock();
-  } else if (!reading.try_lock_until(deadline)) {
+    gate.lock();
+  } else if (!gate.try_lock_until(deadline)) {
     return Error(ErrorKind::kTimeout, "read userfaultfd events: a copy does not end");
   }
-  return read_locked(events);
+  return gate;
 }
 
 Result<bool> GuestMemory::read_locked(std::vector<MemoryEvent>& events) {

@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <vector>
@@ -85,6 +86,9 @@ class GuestMemory {
   };
   /// Installs the pages of `place` that are still missing from `bytes`.
   Result<Ahead> install_ahead(const Place& place, std::span<const std::byte> bytes);
+
+  /// Nothing is read or installed while it is held, by the thread that asked. kTimeout when an installation does not end.
+  Result<std::unique_lock<EventGate>> stand_still(TimePoint deadline) const;
 
   /// Takes whole host pages whose content is zeros out of the userfaultfd. From then on they are the kernel's, as removed
   /// as a page can be: it fills them, and no event tells of it. For the time before the first fault is read.

@@ -45,6 +45,7 @@ class PageServer::Impl {
   void stop();
   StopSignal& stop_signal() { return stop_; }
   Result<void> drain(Duration limit);
+  Result<Standstill> stand_still(Duration limit) const;
   std::vector<UnresolvedFault> unresolved_faults(Duration older_than) const;
   Result<WaitingFaults> waiting_faults() const;
   std::vector<StateRun> page_states() const;
@@ -216,6 +217,12 @@ Result<void> PageServer::Impl::drain(Duration limit) {
   return serving->faults.drain(limit);
 }
 
+Result<Standstill> PageServer::Impl::stand_still(Duration limit) const {
+  Serving* serving = serving_.load(std::memory_order_acquire);
+  if (serving == nullptr) return Standstill();
+  return serving->memory->stand_still(SteadyClock::now() + limit);
+}
+
 std::vector<UnresolvedFault> PageServer::Impl::unresolved_faults(Duration older_than) const {
   Serving* serving = serving_.load(std::memory_order_acquire);
   if (serving == nullptr) return {};
@@ -265,6 +272,7 @@ void PageServer::suspend() { impl_->stop_signal().suspend(); }
 void PageServer::resume() { impl_->stop_signal().resume(); }
 
 Result<void> PageServer::drain(Duration limit) { return impl_->drain(limit); }
+Result<Standstill> PageServer::stand_still(Duration limit) const { return impl_->stand_still(limit); }
 Stats PageServer::stats() const { return impl_->counters().snapshot(); }
 std::vector<UnresolvedFault> PageServer::unresolved_faults(Duration older_than) const {
   return impl_->unresolved_faults(older_than);

@@ -14,11 +14,13 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <vector>
 
 #include "lib/base/result.h"
 #include "lib/base/units.h"
+#include "lib/uffd/event_gate.h"
 #include "lib/uffd/fault_queue.h"
 #include "lib/uffd/page_source.h"
 #include "lib/uffd/page_tracker.h"
@@ -61,6 +63,8 @@ struct PageServerOptions {
   std::function<void(const ServerEvent&)> on_event = {};
 };
 
+using Standstill = std::unique_lock<EventGate>;
+
 class PageServer {
  public:
   static Result<std::unique_ptr<PageServer>> start(PageServerOptions options);
@@ -76,6 +80,11 @@ class PageServer {
   /// Returns when every event that can be read now has been applied and every fault read so far has been
   /// resolved or given up; kTimeout after `limit`. Blocks. For the moment before a snapshot, with vCPUs stopped.
   Result<void> drain(Duration limit);
+
+  /// Nothing is read, installed or prefetched while the result lives, so page_states() stays true. kTimeout after `limit`,
+  /// when an installation does not end. Blocks; the result ends on the thread that asked. For the time in which guest
+  /// memory is copied, with vCPUs stopped.
+  Result<Standstill> stand_still(Duration limit) const;
 
   Stats stats() const;
   /// Faults that were read and never resolved.

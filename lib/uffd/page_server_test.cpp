@@ -201,6 +201,20 @@ TEST_P(PageServerTest, DrainReportsAFaultThatCannotBeResolvedInTime) {
   EXPECT_TRUE(server_->unresolved_faults(Duration(0)).empty());
 }
 
+TEST_P(PageServerTest, NothingIsInstalledWhileItStandsStill) {
+  restore(on_demand());
+  std::shared_future<FakeVmm::Page> touched;
+  {
+    const Standstill still = server_->stand_still(std::chrono::seconds(30)).value();
+    touched = vmm_->touch(nth(3));
+    EXPECT_TRUE(vmm_->await_unread_event());
+    EXPECT_EQ(state_now(3), PageState::kMissing);
+    EXPECT_EQ(server_->stats().faults, 0u);
+  }
+  ASSERT_EQ(touched.wait_for(std::chrono::seconds(30)), std::future_status::ready);
+  EXPECT_EQ(touched.get(), pattern_page(3));
+}
+
 TEST_P(PageServerTest, ASuspendedServerDoesNothingUntilItIsResumed) {
   restore(on_demand());
   server_->suspend();
