@@ -1,7 +1,6 @@
 #include "guest-workloads/agent/exec.h"
 
 #include "guest-workloads/agent/exec_run.h"
-#include "guest-workloads/agent/process.h"
 #include "guest-workloads/agent/read_request.h"
 #include "lib/agent/exec_protocol.h"
 #include "lib/agent/json_fields.h"
@@ -21,7 +20,7 @@ std::string line_of(const ExecFrame& frame) { return agent::print_json(frame.to_
 }  // namespace
 
 ExecService::ExecService(asio::any_io_executor executor, Reaper& reaper, const IdentityService& identity)
-    : executor_(std::move(executor)), reaper_(reaper), identity_(identity) {}
+    : executor_(std::move(executor)), starter_(reaper), identity_(identity) {}
 
 void ExecService::add_routes(Router& router) {
   router.add("POST", "/exec", [this](Exchange& exchange) { return answer(exchange); });
@@ -62,9 +61,9 @@ Awaitable<void> ExecService::run(Exchange& exchange, ExecRequest request) {
   } else {
     Command command{request.command, identity_.environment(), request.directory};
     for (const auto& [name, value] : request.environment) command.environment[name] = value;
-    Result<Process> process = spawn(command);
+    Result<StartedProcess> process = co_await starter_.start(std::move(command));
     if (process) {
-      ExecRun running(executor_, reaper_, *std::move(process), std::move(request));
+      ExecRun running(executor_, *std::move(process), std::move(request));
       last = co_await running.stream_to(exchange);
     } else {
       last.error = process.error().message();

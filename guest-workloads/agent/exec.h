@@ -14,6 +14,7 @@
 #include <unordered_map>
 
 #include "guest-workloads/agent/identity.h"
+#include "guest-workloads/agent/process_starter.h"
 #include "guest-workloads/agent/reaper.h"
 #include "guest-workloads/agent/router.h"
 #include "lib/agent/exec_protocol.h"
@@ -33,7 +34,7 @@ class ExecService {
   void remember(const std::string& id);
 
   asio::any_io_executor executor_;
-  Reaper& reaper_;
+  ProcessStarter starter_;
   const IdentityService& identity_;
   /// Every id seen, with the last frame once there is one; the oldest are forgotten beyond kRemembered.
   std::unordered_map<std::string, std::shared_ptr<agent::ExecFrame>> seen_;

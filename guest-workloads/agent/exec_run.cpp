@@ -17,12 +17,12 @@ constexpr std::size_t kWaiting = 128_KiB;
 
 }  // namespace
 
-ExecRun::ExecRun(const asio::any_io_executor& executor, Reaper& reaper, Process process, agent::ExecRequest request)
+ExecRun::ExecRun(const asio::any_io_executor& executor, StartedProcess started, agent::ExecRequest request)
     : request_(std::move(request)),
-      child_(reaper.adopt(process.pid)),
-      input_(executor, process.input.release()),
-      output_(executor, std::move(process.output), child_),
-      error_(executor, std::move(process.error), child_),
+      child_(std::move(started.child)),
+      input_(executor, started.process.input.release()),
+      output_(executor, std::move(started.process.output), child_),
+      error_(executor, std::move(started.process.error), child_),
       deadline_(executor),
       frames_(executor, kWaiting),
       tasks_(executor) {

@@ -1,6 +1,6 @@
 // One running exec: the process, its three pipes, its timeout, and the client who waits for it.
 //
-//   ExecRun run(executor, reaper, std::move(process), request);
+//   ExecRun run(executor, std::move(process), request);
 //   agent::ExecFrame end = co_await run.stream_to(exchange);     // everything but this last frame is written
 #pragma once
 
@@ -12,7 +12,7 @@
 #include "guest-workloads/agent/bounded_lines.h"
 #include "guest-workloads/agent/child_output.h"
 #include "guest-workloads/agent/exchange.h"
-#include "guest-workloads/agent/process.h"
+#include "guest-workloads/agent/process_starter.h"
 #include "guest-workloads/agent/reaper.h"
 #include "lib/agent/exec_protocol.h"
 #include "lib/agent/protocol.h"
@@ -22,7 +22,7 @@ namespace snaphammer::guest {
 
 class ExecRun {
  public:
-  ExecRun(const asio::any_io_executor& executor, Reaper& reaper, Process process, agent::ExecRequest request);
+  ExecRun(const asio::any_io_executor& executor, StartedProcess started, agent::ExecRequest request);
 
   Awaitable<agent::ExecFrame> stream_to(Exchange& exchange);
 

@@ -16,7 +16,28 @@ void Child::signal_group(int signal) const {
 
 Reaper::Reaper(asio::io_context& context) : executor_(context.get_executor()), ends_(executor_, SIGCHLD) { listen(); }
 
-std::shared_ptr<Child> Reaper::adopt(pid_t pid) { return children_[pid] = std::make_shared<Child>(executor_, pid); }
+std::shared_ptr<Child> Reaper::adopt(pid_t pid) {
+  auto child = std::make_shared<Child>(executor_, pid);
+  if (const auto early = early_ends_.find(pid); early != early_ends_.end()) {
+    child->end_ = early->second.end;
+    early_ends_.erase(early);
+    return child;
+  }
+  if (stopped_) child->signal_group(SIGKILL);
+  return children_[pid] = std::move(child);
+}
+
+std::uint64_t Reaper::begin_start() {
+  starts_.insert(++last_start_);
+  return last_start_;
+}
+
+void Reaper::end_start(std::uint64_t number) {
+  starts_.erase(number);
+  // What came before the oldest of those that are left were orphans, or children of starts that failed.
+  const std::uint64_t oldest = starts_.empty() ? last_start_ + 1 : *starts_.begin();
+  std::erase_if(early_ends_, [oldest](const auto& entry) { return entry.second.last_start < oldest; });
+}
 
 void Reaper::listen() {
   ends_.async_wait([this](const boost::system::error_code& error, int) {
@@ -38,12 +59,18 @@ void Reaper::reap() {
 }
 
 void Reaper::record(pid_t pid, int status) {
+  agent::ProcessEnd end;
+  if (WIFEXITED(status)) end.code = WEXITSTATUS(status);
+  if (WIFSIGNALED(status)) end.signal = WTERMSIG(status);
   const auto found = children_.find(pid);
-  if (found == children_.end()) return;  // An orphan that nobody here started.
+  if (found == children_.end()) {
+    // An orphan that nobody here started, unless somebody is just starting it.
+    if (!starts_.empty()) early_ends_[pid] = {.end = end, .last_start = last_start_};
+    return;
+  }
   const std::shared_ptr<Child> child = found->second;
   children_.erase(found);
-  if (WIFEXITED(status)) child->end_.code = WEXITSTATUS(status);
-  if (WIFSIGNALED(status)) child->end_.signal = WTERMSIG(status);
+  child->end_ = end;
   child->changed_.notify();
 }
 

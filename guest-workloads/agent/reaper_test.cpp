@@ -53,6 +53,29 @@ TEST_F(ReaperTest, ReapsOrphansThatNobodyHereStarted) {
   EXPECT_EQ(::waitpid(stranger, nullptr, WNOHANG), -1) << "it must be reaped already";
 }
 
+TEST_F(ReaperTest, KeepsTheEndOfAChildThatIsAdoptedAfterIt) {
+  const std::uint64_t start = reaper.begin_start();
+  const pid_t pid = spawn({{"sh", "-c", "exit 6"}, {}, "/"}).value().pid;
+  EXPECT_EQ(wait(this->start("sleep 0.1")).code, 0);
+  ASSERT_EQ(::waitpid(pid, nullptr, WNOHANG), -1) << "it must be reaped already";
+  const auto child = reaper.adopt(pid);
+  reaper.end_start(start);
+  EXPECT_TRUE(child->ended());
+  EXPECT_EQ(child->end().code, 6);
+  EXPECT_EQ(reaper.running(), 0U);
+}
+
+TEST_F(ReaperTest, DoesNotTakeAnOrphanForAChildThatIsStartedLater) {
+  const std::uint64_t failed = reaper.begin_start();
+  const pid_t orphan = spawn({{"sh", "-c", "exit 6"}, {}, "/"}).value().pid;
+  EXPECT_EQ(wait(start("sleep 0.1")).code, 0);
+  const std::uint64_t later = reaper.begin_start();
+  reaper.end_start(failed);
+  // Its number again, as when the kernel has come round.
+  EXPECT_FALSE(reaper.adopt(orphan)->ended());
+  reaper.end_start(later);
+}
+
 TEST_F(ReaperTest, SignalsTheGroupOnlyWhileTheChildLives) {
   const auto child = start("sleep 100 & wait");
   child->signal_group(SIGTERM);
