@@ -12,10 +12,12 @@ namespace {
 struct Unit {
   std::string_view name;
   std::uint64_t factor;
+  std::uint64_t divisor = 1;  // Of a unit below the smallest that counts: a part of that one counts as a whole.
 };
 // From the smallest on: the last that divides a number without rest is the one it is shown in.
 constexpr Unit kSizes[] = {{"KiB", 1ULL << 10}, {"MiB", 1ULL << 20}, {"GiB", 1ULL << 30}};
-constexpr Unit kTimes[] = {{"", 1}, {"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}};
+constexpr Unit kTimes[] = {{"ns", 1, 1'000'000}, {"us", 1, 1000},  {"", 1},          {"ms", 1},
+                           {"s", 1000},          {"m", 60'000}, {"h", 3'600'000}};
 constexpr Unit kNumbers[] = {{"", 1}};
 
 /// A whole number and one of the units; nothing when it is anything else or does not fit.
@@ -26,8 +28,8 @@ std::optional<std::uint64_t> parse_quantity(const std::string& text, std::span<c
   const std::string_view rest(end, static_cast<std::size_t>(text.data() + text.size() - end));
   for (const Unit& unit : units) {
     if (rest != unit.name) continue;
-    if (number > std::numeric_limits<std::int64_t>::max() / unit.factor) return std::nullopt;
-    return number * unit.factor;
+    if (number > std::numeric_limits<std::uint64_t>::max() / unit.factor) return std::nullopt;
+    return number / unit.divisor * unit.factor + (number % unit.divisor != 0 ? 1 : 0);
   }
   return std::nullopt;
 }
@@ -35,14 +37,15 @@ std::optional<std::uint64_t> parse_quantity(const std::string& text, std::span<c
 std::string format_quantity(std::uint64_t value, std::span<const Unit> units) {
   const Unit* best = &units.front();
   for (const Unit& unit : units) {
-    if (value % unit.factor == 0 && value >= unit.factor) best = &unit;
+    if (unit.divisor != 1) continue;
+    if (best->divisor != 1 || (value % unit.factor == 0 && value >= unit.factor)) best = &unit;
   }
   return std::to_string(value / best->factor) + std::string(best->name);
 }
 
 std::string describe(const Bounds& bounds, std::span<const Unit> units) {
   std::string text = "from " + format_quantity(bounds.low, units);
-  if (bounds.high != Bounds{}.high) text += " to " + format_quantity(bounds.high, units);
+  if (bounds.high != Bounds{}.high && bounds.high != kAnyNumber.high) text += " to " + format_quantity(bounds.high, units);
   if (bounds.multiple_of != 1) text += " in steps of " + format_quantity(bounds.multiple_of, units);
   return text;
 }
@@ -121,7 +124,7 @@ std::string Arguments::usage() const {
          "\n"
          "Commands on standard input, one per line: check, quiesce, resume, stop. The end of the input is a stop.\n"
          "JSON lines on standard output: ready, beat, finding, verdict, quiesced, resumed.\n"
-         "Sizes: 4KiB, 150MiB, 1GiB. Times: 500ms, 3s, 1m, 1h; a plain number is milliseconds.\n";
+         "Sizes: 4KiB, 150MiB, 1GiB. Times: 500ms, 3s, 1m, 1h; a plain number is milliseconds, a part of one counts as one.\n";
 }
 
 std::optional<int> Arguments::read(int argc, char** argv) const {

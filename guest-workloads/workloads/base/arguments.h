@@ -7,7 +7,7 @@
 //   if (const auto status = arguments.read(argc, argv)) return *status;      // --help, or a wrong argument
 //
 // The value that a variable has when it is declared is the default that --help names. Variables must outlive it.
-// Sizes are 4KiB, 150MiB, 1GiB; times 500ms, 3s, 1m, 1h, or plain milliseconds.
+// Sizes are 4KiB, 150MiB, 1GiB; times 500ms, 3s, 1m, 1h, or plain milliseconds; 250us and 1ns are taken for 1ms.
 #pragma once
 
 #include <chrono>
@@ -28,6 +28,8 @@ struct Bounds {
   std::uint64_t multiple_of = 1;
 };
 
+inline constexpr Bounds kAnyNumber{.high = std::numeric_limits<std::uint64_t>::max()};
+
 class Arguments {
  public:
   /// `about`: what the program does, in whole lines.
@@ -35,7 +37,7 @@ class Arguments {
 
   void size(std::string name, std::size_t& value, std::string help, Bounds bounds = {});
   void time(std::string name, std::chrono::milliseconds& value, std::string help, Bounds bounds = {});
-  void number(std::string name, std::uint64_t& value, std::string help, Bounds bounds = {});
+  void number(std::string name, std::uint64_t& value, std::string help, Bounds bounds = kAnyNumber);
   void text(std::string name, std::string& value, std::string help);
   void choice(std::string name, std::string& value, std::vector<std::string> choices, std::string help);
 

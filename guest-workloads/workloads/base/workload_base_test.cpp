@@ -58,6 +58,21 @@ TEST_F(Declared, TimesAreReadAsScenariosPrintThem) {
   EXPECT_EQ(hold, 20ms);
 }
 
+TEST_F(Declared, AScenariosTimesAreTakenInWholeMilliseconds) {
+  for (const auto& [text, expected] : {std::pair("0ns", 0ms), {"1ns", 1ms}, {"250us", 1ms}, {"1500us", 2ms}, {"2000us", 2ms}}) {
+    EXPECT_EQ(arguments.parse({"--hold", text}), "");
+    EXPECT_EQ(hold, expected) << text;
+  }
+}
+
+TEST(Arguments, ANumberMayBeAnySeed) {
+  std::uint64_t seed = 0;
+  Arguments arguments("example", "");
+  arguments.number("seed", seed, "of all that is random");
+  EXPECT_EQ(arguments.parse({"--seed", "18446744073709551615"}), "");
+  EXPECT_EQ(seed, 18446744073709551615U);
+}
+
 TEST_F(Declared, WhatIsNotGivenKeepsItsDefault) {
   EXPECT_EQ(arguments.parse({}), "");
   EXPECT_EQ(memory, 64U << 20);
