@@ -120,6 +120,16 @@ TEST_F(Faults, ACrashOfTheAgentIsAKernelPanic) {
   EXPECT_EQ(fault().at("acted"), 1);
 }
 
+// With vCPUs stopped nothing in the guest dies, and nothing answers: that is neither an act nor a hang.
+TEST_F(Faults, AFaultOfTheAgentWhereVcpusStandStillIsInconclusive) {
+  EXPECT_EQ(run({write_scenario("kill-frozen", "steps:\n  - boot: {}\n"
+                                               "  - inject: {fault: agent.kill, when: {phase: \"pause.freeze:after\"}}\n"
+                                               "  - snapshot: {id: s1}\n  - check: all\n")}),
+            3)
+      << out() << err();
+  EXPECT_EQ(fault().at("acted"), 0);
+}
+
 TEST_F(Faults, OneThatCannotActSaysWhatToDo) {
   EXPECT_EQ(run({write_scenario("too-early", "steps:\n  - inject: {fault: uffd.kill_handler}\n  - boot: {}\n")}), 4);
   EXPECT_THAT(out(), HasSubstr("there is no restored guest"));

@@ -23,9 +23,11 @@ class Kill final : public FaultWith<NoArguments> {
 
   Async<void> begin(engine::RunContext& run) override {
     auto done = co_await run_in_guest(run, kScript, kLimit);
-    if (!done && done.error().kind() == ErrorKind::kUnavailable) co_return done;
-    // It was the agent that would have answered.
     if (done) co_return Error(ErrorKind::kInternal, "the agent has survived");
+    // It was the agent that would have answered: the end of its guest or of the connection is the answer, silence is none.
+    const sandbox::Incarnation* const guest = run.sandbox().incarnation();
+    const bool ended = done.error().kind() == ErrorKind::kGone || (guest != nullptr && guest->failure());
+    if (!ended) co_return done;
     act();
     co_return Result<void>();
   }

@@ -35,7 +35,11 @@ Async<void> FaultSet::begin(Entry& entry) {
   entry.begun = true;
   log_info("fault", "{} begins", entry.injection.fault);
   auto begun = co_await entry.fault->begin(run_);
-  if (!begun) co_return std::move(begun).error().in("fault " + entry.injection.fault);
+  if (!begun) {
+    Error error = std::move(begun).error().in("fault " + entry.injection.fault);
+    // That the fault could not begin in time is not the guest's failure: where vCPUs stand still none can.
+    co_return error.kind() == ErrorKind::kTimeout ? std::move(error).as(ErrorKind::kUnfit) : std::move(error);
+  }
   if (entry.injection.duration) tasks_.spawn(heal_later(entry, *entry.injection.duration));
   co_return Result<void>();
 }
