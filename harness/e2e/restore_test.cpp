@@ -31,9 +31,41 @@ TEST_F(Restore, WhatOneRestoreAskedForTheNextHasReady) {
 TEST_F(Restore, ASnapshotTakenBeforePrefetchHasEndedIsWhole) {
   EXPECT_EQ(run({write_scenario("early-snapshot",
                                 "repeat: 4\n"
-                                "steps:\n  - boot: {}\n  - start: {workload: zero-pages, as: zp, args: {resident: 64MiB}}\n"
+                                "steps:\n  - boot: {}\n  - start: {workload: zero-pages, as: zp, args: {resident: 64MiB, settle: 100ms}}\n"
                                 "  - snapshot: {id: s0}\n  - restore: {from: s0, resume: false}\n  - snapshot: {id: s1}\n"
                                 "  - restore: {from: s1}\n  - await_healthy: {within: 60s}\n  - check: all\n")}),
+            0)
+      << out();
+}
+
+TEST_F(Restore, OnlyWorkloadsThatTheSnapshotHasAreAsked) {
+  EXPECT_EQ(run({write_scenario("before-workload",
+                                "steps:\n  - boot: {}\n  - snapshot: {id: without}\n"
+                                "  - start: {workload: zero-pages, as: zp, args: {resident: 1MiB, hold: 250us}}\n"
+                                "  - start: {workload: ledger, as: books}\n  - snapshot: {id: with}\n"
+                                "  - restore: {from: without}\n  - await_healthy: {within: 60s}\n  - check: all\n"
+                                "  - restore: {from: with}\n  - await_healthy: {within: 60s}\n  - check: zp\n"
+                                "  - check: books\n")}),
+            0)
+      << out();
+}
+
+TEST_F(Restore, AGuestThatWasLeftPausedIsNoHang) {
+  EXPECT_EQ(run({write_scenario("paused",
+                                "steps:\n  - boot: {}\n  - start: {workload: zero-pages, as: zp, args: {resident: 1MiB}}\n"
+                                "  - pause: {}\n  - check: all\n")}),
+            4)
+      << out();
+  EXPECT_TRUE(only_run().at("findings").empty());
+  EXPECT_THAT(only_run().at("message").get<std::string>(), testing::HasSubstr("the guest is paused"));
+}
+
+TEST_F(Restore, OfADamagedSnapshotIsFoundAsThat) {
+  EXPECT_EQ(run({write_scenario("damaged",
+                                "steps:\n  - boot: {}\n  - snapshot: {id: s1}\n"
+                                "  - inject: {fault: snapshot.flip_byte, args: {snapshot: s1, file: memory}}\n"
+                                "  - restore: {from: s1}\n  - await_healthy: {within: 30s}\n  - check: all\n"
+                                "expect: [{verdict: fail, findings: [snapshot-corrupt]}]\n")}),
             0)
       << out();
 }

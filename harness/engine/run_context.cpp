@@ -126,6 +126,7 @@ Async<void> RunContext::at(std::string point) {
 
 Async<void> RunContext::boot(bool fresh) {
   end_restore();
+  workloads_.clear();
   if (fresh) {
     if (auto booted = co_await sandbox_.boot(); !booted) co_return fail("unhealthy", booted.error());
   } else {
@@ -174,6 +175,7 @@ Async<void> RunContext::snapshot(const std::string& id, SnapshotStep step) {
   connections_.cut("snapshot " + id);
   for (const auto& oracle : oracles_) oracle->snapshot_taken(id, taken.frozen_at);
   origin_ = snapshots_[id] = options.id;
+  workloads_in_[options.id] = workloads_;
   std::set<std::string> wanted;
   for (const auto& [name, stored] : snapshots_) wanted.insert(stored);
   auto collected = store_->collect_garbage(wanted);
@@ -197,6 +199,7 @@ Async<void> RunContext::restore(const std::string& id, RestoreStep step) {
   for (const auto& oracle : oracles_) oracle->restore_begins();
   result_.restores.push_back({.from = id, .to_healthy_ms = {}, .phases_ms = {}, .uffd = {}});
   origin_ = from->manifest.id;
+  workloads_ = workloads_in_[origin_];
   auto restored = co_await sandbox_.restore(*from, {.let_run = step.resume});
   connections_.cut("restore " + id);
   for (const auto& oracle : oracles_) co_await oracle->restore_ended(id);
@@ -218,7 +221,13 @@ Async<void> RunContext::verify_snapshot(const std::string& id) {
   co_return Result<void>();
 }
 
+Result<void> RunContext::expect_running() const {
+  if (sandbox_.state() != sandbox::State::kPaused) return {};
+  return Error(ErrorKind::kUnavailable, "the guest is paused, so nothing in it can answer").advise("resume it first");
+}
+
 Async<void> RunContext::await_healthy(Duration within) {
+  CO_SNAP_TRY(expect_running());
   auto healthy = co_await with_deadline(within, "await_healthy", sandbox_.await_healthy());
   if (!healthy) co_return fail("unhealthy", healthy.error());
   if (!restored_) co_return Result<void>();
@@ -354,7 +363,7 @@ Error RunContext::fail(std::string id, const Error& error, nlohmann::json eviden
     const sandbox::Failure& failure = *sandbox_.failure();
     // A VMM that ended by itself is the environment's failure; what its guest said before is for the oracles.
     if (failure.kind == sandbox::Failure::Kind::kVmm) return Error(failure.error).as(ErrorKind::kUnfit);
-    if (failure.kind == sandbox::Failure::Kind::kHandler) id = "handler-died";
+    if (failure.kind == sandbox::Failure::Kind::kHandler) id = finding_of_handler_error(failure.error);
     // A step beside this one has ended the guest.
     if (failure.kind == sandbox::Failure::Kind::kEnded && error.kind() == ErrorKind::kGone) return error;
   }

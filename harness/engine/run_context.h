@@ -33,6 +33,11 @@
 
 namespace snaphammer::engine {
 
+/// What it is that the handler of page faults failed with: what it read was damaged, or it ended.
+inline const char* finding_of_handler_error(const Error& error) {
+  return error.kind() == ErrorKind::kCorrupt ? "snapshot-corrupt" : "handler-died";
+}
+
 class RunContext final : private sandbox::PhaseObserver {
  public:
   RunContext(asio::any_io_executor executor, const scenario::RunPlan& plan, const RunPaths& paths, RunEvents events,
@@ -123,6 +128,8 @@ class RunContext final : private sandbox::PhaseObserver {
   Async<void> at(std::string point) override;
   Awaitable<void> gives_up(const Error& why) override;
   Async<void> tell_oracles_healthy();
+  /// An error, no finding, when the scenario has left the guest paused.
+  Result<void> expect_running() const;
   /// The present guest is about to end: if it was restored, records what its page server did.
   void end_restore();
   Result<void> record_working_set();
@@ -148,6 +155,7 @@ class RunContext final : private sandbox::PhaseObserver {
   std::vector<ExecTurns> exec_turns_;
   std::optional<snapshot::SnapshotStore> store_;
   std::map<std::string, std::string> snapshots_;  ///< Name in the scenario -> id in the store.
+  std::map<std::string, std::set<std::string>> workloads_in_;  ///< Id in the store -> what runs in its guest.
   std::string origin_;                            ///< The id of what was last taken or restored: the parent of a diff.
   struct Restored {
     std::string snapshot;  ///< Its id in the store.
@@ -160,7 +168,7 @@ class RunContext final : private sandbox::PhaseObserver {
   std::uint64_t taken_ = 0;
   bool quiesced_by_step_ = false;
   std::string last_step_;
-  std::set<std::string> workloads_;
+  std::set<std::string> workloads_;  ///< In the guest that is there now.
   std::vector<std::unique_ptr<oracles::Oracle>> oracles_;
   FindingLog findings_;
   struct SeenHang {

@@ -56,6 +56,11 @@ Async<void> RunContext::stop_all() {
 }
 
 Async<void> RunContext::check_workload(const std::string& as) {
+  if (!workloads_.contains(as)) {
+    co_return Error(ErrorKind::kUnavailable, "there is no workload '" + as + "' in this guest")
+        .advise("it was stopped, or started after the snapshot that the guest came from was taken");
+  }
+  CO_SNAP_TRY(expect_running());
   const auto on_finding = [this, &as](agent::Finding finding) { report_workload_finding(as, std::move(finding)); };
   auto checked = co_await sandbox_.check_workload(as, kCheckDeadline, on_finding);
   if (!checked) co_return fail("hang", checked.error());

@@ -13,11 +13,12 @@ class Handler final : public Oracle {
   Async<void> check(engine::RunContext& run) override {
     const std::optional<sandbox::Failure>& failure = run.sandbox().failure();
     if (!failure || failure->kind != sandbox::Failure::Kind::kHandler) co_return Result<void>();
+    const std::string id = engine::finding_of_handler_error(failure->error);
     const std::vector<report::Finding> findings = run.findings().findings();
     const bool known = std::any_of(findings.begin(), findings.end(),
-                                   [](const report::Finding& finding) { return finding.id == "handler-died"; });
+                                   [&id](const report::Finding& finding) { return finding.id == id; });
     if (!known)
-      run.report({.id = "handler-died",
+      run.report({.id = id,
                   .oracle = "handler",
                   .message = failure->error.describe(),
                   .evidence = nlohmann::json::object()});
@@ -26,7 +27,7 @@ class Handler final : public Oracle {
 };
 
 const OracleRegistration<Handler> kRegistration{
-    {"handler", "Watches who serves the guest's page faults.", {"handler-died"}}};
+    {"handler", "Watches who serves the guest's page faults.", {"handler-died", "snapshot-corrupt"}}};
 
 }  // namespace
 }  // namespace snaphammer::oracles
