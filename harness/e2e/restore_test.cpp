@@ -84,6 +84,11 @@ TEST_F(Restore, ABootAfterARestoreIsNoRestore) {
   EXPECT_TRUE(restores.at(0).at("phases_ms").contains("load"));
 }
 
+TEST_F(Restore, ARunWithoutAGuestIsInconclusive) {
+  EXPECT_EQ(run({write_scenario("no-guest", "steps:\n  - run_for: 1ms\n  - check: all\n")}), 3) << out();
+  EXPECT_EQ(only_run().at("message"), "no step has booted a guest");
+}
+
 TEST_F(Restore, ALimitOnWhatNeverHappenedIsInconclusive) {
   EXPECT_EQ(run({write_scenario("nothing-restored",
                                 "limits: {restore_to_healthy: {max: 60s}}\nsteps:\n  - boot: {}\n  - check: all\n")}),

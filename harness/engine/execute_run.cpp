@@ -13,6 +13,7 @@ namespace {
 
 // Why a run in which nothing was found proves nothing all the same; empty when it does prove something.
 std::string what_was_not_tried(const report::RunResult& result, const scenario::Limits& limits) {
+  if (result.accel.empty()) return "no step has booted a guest";
   for (const report::FaultReport& fault : result.faults) {
     if (fault.acted == 0) return "fault " + fault.name + " was injected and never acted";
   }

@@ -127,6 +127,7 @@ Async<void> RunContext::at(std::string point) {
 Async<void> RunContext::boot(bool fresh) {
   end_restore();
   workloads_.clear();
+  paused_by_abort_ = false;
   if (fresh) {
     if (auto booted = co_await sandbox_.boot(); !booted) co_return fail("unhealthy", booted.error());
   } else {
@@ -166,7 +167,10 @@ Async<void> RunContext::snapshot(const std::string& id, SnapshotStep step) {
     co_return Error(ErrorKind::kInvalid, "a diff needs an earlier snapshot").advise("take a full one first");
   }
   if (step.diff) options.parent = origin_;
-  CO_SNAP_ASSIGN(const sandbox::PauseReport taken, co_await sandbox_.snapshot(*store_, options));
+  const bool was_paused = sandbox_.state() == sandbox::State::kPaused;
+  auto done = co_await sandbox_.snapshot(*store_, options);
+  paused_by_abort_ = !done && !was_paused && sandbox_.state() == sandbox::State::kPaused;
+  CO_SNAP_ASSIGN(const sandbox::PauseReport taken, std::move(done));
   result_.pauses.push_back({.snapshot = id,
                             .type = step.diff ? "diff" : "full",
                             .downtime_ms = snaphammer::to_ms(taken.downtime),
@@ -200,6 +204,7 @@ Async<void> RunContext::restore(const std::string& id, RestoreStep step) {
   result_.restores.push_back({.from = id, .to_healthy_ms = {}, .phases_ms = {}, .uffd = {}});
   origin_ = from->manifest.id;
   workloads_ = workloads_in_[origin_];
+  paused_by_abort_ = false;
   auto restored = co_await sandbox_.restore(*from, {.let_run = step.resume});
   connections_.cut("restore " + id);
   for (const auto& oracle : oracles_) co_await oracle->restore_ended(id);
@@ -222,7 +227,7 @@ Async<void> RunContext::verify_snapshot(const std::string& id) {
 }
 
 Result<void> RunContext::expect_running() const {
-  if (sandbox_.state() != sandbox::State::kPaused) return {};
+  if (sandbox_.state() != sandbox::State::kPaused || paused_by_abort_) return {};
   return Error(ErrorKind::kUnavailable, "the guest is paused, so nothing in it can answer").advise("resume it first");
 }
 

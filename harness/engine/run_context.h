@@ -168,6 +168,7 @@ class RunContext final : private sandbox::PhaseObserver {
   std::uint64_t taken_ = 0;
   bool quiesced_by_step_ = false;
   std::string last_step_;
+  bool paused_by_abort_ = false;     ///< A pause that failed has left the guest so, not the scenario.
   std::set<std::string> workloads_;  ///< In the guest that is there now.
   std::vector<std::unique_ptr<oracles::Oracle>> oracles_;
   FindingLog findings_;

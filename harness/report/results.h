@@ -18,7 +18,8 @@ namespace snaphammer::report {
 enum class Verdict {
   kPass,
   kFail,          ///< At least one finding.
-  kInconclusive,  ///< The environment or an oracle failed, a fault never acted, or a limit had nothing to judge.
+  kInconclusive,  ///< The environment or an oracle failed, a fault never acted, a limit had nothing to judge, or
+                  ///< there was no guest.
   kError,         ///< The harness failed.
   kSkipped,       ///< A capability is missing; `message` says which.
 };

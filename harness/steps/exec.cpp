@@ -44,8 +44,8 @@ Async<void> execute(const Exec& options, engine::RunContext& run) {
   }
   if (done->end.code == options.expect_exit) co_return Result<void>();
   const Error wrong(ErrorKind::kUnavailable,
-                    fmt::format("'{}' {}, expected exit status {}; {}", options.command.front(), done->end.describe(),
-                                options.expect_exit, done->error));
+                    fmt::format("'{}' {}, expected exit status {}{}{}", options.command.front(), done->end.describe(),
+                                options.expect_exit, done->error.empty() ? "" : "; ", done->error));
   co_return run.fail("unhealthy", wrong,
                      {{"command", options.command},
                       {"stdout", done->output.substr(0, kShownOutput)},
