@@ -31,7 +31,7 @@ struct Process {
   UniqueFd error;
 };
 
-/// The caller hands the pid to the reaper at once (Reaper::adopt).
+/// The caller hands the pid to the reaper at once (Reaper::adopt). Any thread; it waits until the child runs its program.
 Result<Process> spawn(const Command& command);
 
 }  // namespace snaphammer::guest

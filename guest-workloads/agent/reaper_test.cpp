@@ -83,6 +83,15 @@ TEST_F(ReaperTest, SignalsTheGroupOnlyWhileTheChildLives) {
   child->signal_group(SIGKILL);  // Its number may be another's now: nothing may be sent, nothing happens.
 }
 
+TEST_F(ReaperTest, AChildThatIsAdoptedAfterStopIsKilled) {
+  reaper.stop();
+  const pid_t pid = spawn({{"sleep", "100"}, {}, "/"}).value().pid;
+  const auto child = reaper.adopt(pid);
+  int status = 0;
+  ASSERT_EQ(::waitpid(pid, &status, 0), pid);
+  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
 TEST_F(ReaperTest, StopKillsWhatStillRuns) {
   const auto child = start("sleep 100");
   reaper.stop();

@@ -33,11 +33,6 @@
 
 namespace snaphammer::engine {
 
-/// What it is that the handler of page faults failed with: what it read was damaged, or it ended.
-inline const char* finding_of_handler_error(const Error& error) {
-  return error.kind() == ErrorKind::kCorrupt ? "snapshot-corrupt" : "handler-died";
-}
-
 class RunContext final : private sandbox::PhaseObserver {
  public:
   RunContext(asio::any_io_executor executor, const scenario::RunPlan& plan, const RunPaths& paths, RunEvents events,

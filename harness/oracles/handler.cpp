@@ -1,6 +1,7 @@
 // handler: who serves a guest's page faults must not end while the guest lives.
 #include <algorithm>
 
+#include "harness/engine/handler_finding.h"
 #include "harness/engine/run_context.h"
 #include "harness/oracles/oracle.h"
 

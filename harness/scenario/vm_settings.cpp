@@ -44,7 +44,10 @@ void describe(Fields<VmSettings>& fields) {
         if (memory % 2_MiB != 0) reader.expected(node, "a multiple of 2MiB");
       });
   fields.add("vcpus", &VmSettings::vcpus, "Virtual CPUs.").between(1, 64);
-  fields.add("kernel_args", &VmSettings::kernel_args, "Added to the guest kernel's command line, at its end, so that they win (over `lsm=capability` and `psi=0`, for instance).")
+  fields
+      .add("kernel_args", &VmSettings::kernel_args,
+           "Added at the end of the guest kernel's command line, where they win over the harness's own, such as "
+           "`lsm=capability` and `psi=0`.")
       .check([](const std::vector<std::string>& args, Reader& reader, const Node& node) {
         for (std::size_t i = 0; i < args.size(); ++i) {
           const bool printable =

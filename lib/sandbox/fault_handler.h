@@ -45,7 +45,8 @@ class FaultHandler {
   /// Ends it. Bounded by one read of its source.
   virtual void stop() = 0;
   /// Returns when no fault and no REMOVE is under way any more, kTimeout after `limit`. Blocks; any thread. With vCPUs
-  /// stopped. Afterwards guest memory is what page_server()->page_states() says, or, without one, all in RAM.
+  /// stopped. Afterwards guest memory is what page_server()->page_states() says, while that stands still, or, without one,
+  /// all in RAM.
   virtual Result<void> settle(pid_t vmm, Duration limit) = 0;
 };
 

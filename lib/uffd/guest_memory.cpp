@@ -58,7 +58,7 @@ Result<std::unique_lock<EventGate>> GuestMemory::stand_still(TimePoint deadline)
   if (deadline == TimePoint::max()) {
     gate.lock();
   } else if (!gate.try_lock_until(deadline)) {
-    return Error(ErrorKind::kTimeout, "read userfaultfd events: a copy does not end");
+    return Error(ErrorKind::kTimeout, "userfaultfd: an installation of a page does not end");
   }
   return gate;
 }
