@@ -32,10 +32,10 @@ std::optional<report::RunResult> read_result(const fs::path& file) {
 }  // namespace
 
 Result<EarlierRun> read_earlier_run(const fs::path& run) {
-  const fs::path artifacts = fs::is_directory(run) ? run : run.parent_path();
+  const fs::path artifacts = run.filename() == "plan.json" ? run.parent_path() : run;
   if (!fs::exists(artifacts / "plan.json")) {
-    return Error(ErrorKind::kInvalid, (artifacts / "plan.json").string() + ": no such file")
-        .advise("RUN is a directory below runs/ of a campaign's results");
+    return Error(ErrorKind::kInvalid, "no run is stored in " + artifacts.string())
+        .advise("RUN is a directory below runs/ of a campaign's results, with a plan.json in it");
   }
   SNAP_ASSIGN(scenario::RunPlan plan, engine::read_plan(artifacts / "plan.json"));
   return EarlierRun{std::move(plan), read_result(artifacts / "result.json")};

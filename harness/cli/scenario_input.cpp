@@ -1,6 +1,10 @@
 #include "harness/cli/scenario_input.h"
 
 #include <iterator>
+#include <memory>
+
+#include "harness/engine/image_symbols.h"
+#include "harness/engine/installation.h"
 
 namespace snaphammer::cli {
 namespace {
@@ -15,7 +19,11 @@ bool refuse(Session& session, const std::vector<scenario::Diagnostic>& diagnosti
 
 std::optional<std::vector<scenario::LoadedScenario>> load_scenarios(Session& session,
                                                                     const std::vector<std::filesystem::path>& paths) {
-  scenario::LoadedFiles files = scenario::load_paths(paths);
+  scenario::ReadOptions options;
+  if (const auto installation = engine::Installation::of_this_process()) {
+    options.symbols = std::make_shared<engine::ImageSymbols>(installation->guest_image);
+  }
+  scenario::LoadedFiles files = scenario::load_paths(paths, options);
   if (refuse(session, files.diagnostics)) return std::nullopt;
   return std::move(files.scenarios);
 }

@@ -56,10 +56,49 @@ TEST_F(Freeze, APointThatIsNeverReachedSaysNothingAboutTheGuest) {
               HasSubstr("the guest did not come to panic of kernel for the 1. time within 2s"));
 }
 
-TEST_F(Freeze, AnUnknownSymbolIsToldWithTheNearestName) {
-  EXPECT_EQ(run({write_scenario("unknown", std::string(kBusy) + "  - freeze: {at: {symbol: maloc, in: heap}}\n")}), 3);
-  EXPECT_THAT(only_run().at("message").get<std::string>(),
-              AllOf(HasSubstr("there is no function 'maloc'"), HasSubstr("did you mean 'malloc'?")));
+TEST_F(Freeze, AnUnknownSymbolIsToldWithItsPlaceAndTheNearestName) {
+  const std::string unknown = "  - freeze: {at: {symbol: maloc, in: heap}}\n  - freeze: {at: {symbol: __aloc_pages}}\n";
+  EXPECT_EQ(run({write_scenario("unknown", kBusy + unknown)}), 2);
+  EXPECT_THAT(err(), AllOf(HasSubstr("unknown.yaml:8:27: workload cpp-heap: there is no function 'maloc'; did you mean "
+                                     "'malloc'?"),
+                           HasSubstr("unknown.yaml:9:27: the guest's kernel: there is no function '__aloc_pages'; did "
+                                     "you mean '__alloc_pages'?")));
+}
+
+// The sequence of the next step is stopped, and that step ends with the guest standing there.
+TEST_F(Freeze, BeforeAStepItStopsThatStepsSequence) {
+  const std::string armed =
+      "  - freeze: {at: {phase: pause.freeze}}\n  - snapshot: {id: s1}\n  - check: heap\n"
+      "  - freeze: {at: {phase: restore.ready}}\n  - restore: {from: s1}\n  - snapshot: {id: s2, type: diff}\n"
+      "  - restore: {from: s2}\n  - await_healthy: {within: 60s}\n  - check: all\n";
+  EXPECT_EQ(run({write_scenario("armed", kBusy + armed)}), 0) << out();
+  const nlohmann::json freezes = only_run().at("freezes");
+  ASSERT_EQ(freezes.size(), 2u);
+  EXPECT_EQ(freezes.at(0).at("at"), "phase pause.freeze");
+  EXPECT_EQ(freezes.at(1).at("at"), "phase restore.ready");
+  EXPECT_EQ(freezes.at(1).at("vcpus").size(), 2u);
+}
+
+TEST_F(Freeze, AGuestThatStandsStillGoesOnToTheNextPoint) {
+  EXPECT_EQ(run({write_scenario("twice", std::string(kBusy) +
+                                             "  - freeze: {at: {symbol: malloc, in: heap}}\n"
+                                             "  - freeze: {at: {symbol: __alloc_pages}}\n  - snapshot\n"
+                                             "  - exec: {command: [\"true\"], on_error: continue}\n  - resume\n"
+                                             "  - check: all\n")}),
+            0)
+      << out();
+  const nlohmann::json freezes = only_run().at("freezes");
+  ASSERT_EQ(freezes.size(), 2u);
+  EXPECT_THAT(place_of(freezes.at(0)), HasSubstr("malloc"));
+  EXPECT_THAT(place_of(freezes.at(1)), StartsWith("__alloc_pages"));
+}
+
+TEST_F(Freeze, ASequenceThatNeverComesThereSaysNothingAboutTheGuest) {
+  const std::string never =
+      "runtime: {pause: {balloon: off}}\n" + std::string(kBusy) +
+      "  - freeze: {at: {phase: pause.inflate-balloon}}\n  - snapshot: {id: s1}\n  - check: all\n";
+  EXPECT_EQ(run({write_scenario("gone-by", never)}), 3);
+  EXPECT_EQ(only_run().at("message"), "freeze: no sequence came to pause.inflate-balloon:before");
 }
 
 }  // namespace

@@ -12,8 +12,11 @@ namespace snaphammer::engine {
 namespace {
 
 // Why a run in which nothing was found proves nothing all the same; empty when it does prove something.
-std::string what_was_not_tried(const report::RunResult& result, const scenario::Limits& limits) {
+// `frozen_at`: the phase that a freeze has waited for in vain.
+std::string what_was_not_tried(const report::RunResult& result, const scenario::Limits& limits,
+                               const std::optional<std::string>& frozen_at) {
   if (result.accel.empty()) return "no step has booted a guest";
+  if (frozen_at) return "freeze: no sequence came to " + *frozen_at;
   for (const report::FaultReport& fault : result.faults) {
     if (fault.acted == 0) return "fault " + fault.name + " was injected and never acted";
   }
@@ -31,8 +34,8 @@ std::string untold_end(const Result<void>& steps, const std::vector<report::Find
   return std::any_of(findings.begin(), findings.end(), tells) ? std::string() : end;
 }
 
-// What the end of the steps means for the run; `ended_by` as from untold_end().
-void conclude(report::RunResult& result, const scenario::Limits& limits, const Result<void>& steps,
+// What the end of the steps means for the run; `not_tried` and `ended_by` as from what_was_not_tried(), untold_end().
+void conclude(report::RunResult& result, const std::string& not_tried, const Result<void>& steps,
               const Result<void>& oracles, const std::string& ended_by) {
   if (!result.findings.empty()) {
     result.verdict = report::Verdict::kFail;
@@ -42,8 +45,8 @@ void conclude(report::RunResult& result, const scenario::Limits& limits, const R
   }
   const Result<void>& failed = steps ? oracles : steps;
   if (failed) {
-    result.message = what_was_not_tried(result, limits);
-    result.verdict = result.message.empty() ? report::Verdict::kPass : report::Verdict::kInconclusive;
+    result.message = not_tried;
+    result.verdict = not_tried.empty() ? report::Verdict::kPass : report::Verdict::kInconclusive;
     return;
   }
   const Error& error = failed.error();
@@ -80,7 +83,8 @@ Async<report::RunResult> execute_run(scenario::RunPlan plan, RunPaths paths, Run
     broken.at_ms = run.age_ms();
     result.findings.push_back(std::move(broken));
   }
-  conclude(result, plan.scenario->limits, steps, oracles, ended_by);
+  const std::string not_tried = what_was_not_tried(result, plan.scenario->limits, run.phase_stop().armed());
+  conclude(result, not_tried, steps, oracles, ended_by);
   result.expected = scenario::judge(plan, result).expected;
   // A snapshot is large, and evidence only of a run that did not go as it should.
   std::error_code ignored;

@@ -1,27 +1,43 @@
 #include "harness/engine/phase_stop.h"
 
-#include <utility>
-
 namespace snaphammer::engine {
 
-Async<void> PhaseStop::at(std::string point) {
-  if (waiting_ != nullptr) {
-    co_return Error(ErrorKind::kUnavailable, "freeze: a step beside this one waits for " + waiting_->point);
+Result<void> PhaseStop::arm(std::string point, Told told) {
+  if (armed_ != nullptr) {
+    return Error(ErrorKind::kUnavailable, "another freeze waits for " + armed_->point)
+        .advise("freeze at one at a time");
   }
-  const auto waiting = std::make_shared<Waiting>(Waiting{.point = std::move(point), .stopped = Event(executor_)});
-  waiting_ = waiting;
-  const Result<void> came = co_await waiting->stopped.wait();
-  if (waiting_ == waiting) waiting_.reset();
-  CO_SNAP_TRY(came);
-  co_return waiting->outcome;
+  armed_ = std::make_shared<Stop>(Stop{.point = std::move(point), .told = std::move(told), .done = Event(executor_)});
+  return {};
 }
 
-// Whatever comes of it is for the step that waits; the sequence goes on.
-Async<void> PhaseStop::reached(std::string point, sandbox::Sandbox& sandbox) {
-  if (waiting_ == nullptr || waiting_->point != point) co_return Result<void>();
-  const std::shared_ptr<Waiting> waiting = std::exchange(waiting_, nullptr);
-  waiting->outcome = co_await sandbox.stop_at_phase();
-  waiting->stopped.set();
+std::optional<std::string> PhaseStop::armed() const {
+  return armed_ == nullptr ? std::nullopt : std::optional(armed_->point);
+}
+
+Async<void> PhaseStop::wait() {
+  const std::shared_ptr<Stop> stop = armed_;
+  if (stop == nullptr) co_return Result<void>();
+  CO_SNAP_TRY(co_await stop->done.wait());
+  co_return stop->outcome;
+}
+
+// The sequence waits until they were looked at, and goes on whatever came of it: that is for whoever armed it.
+Async<void> PhaseStop::reached(std::string point) {
+  if (armed_ == nullptr || armed_->begun || armed_->point != point) co_return Result<void>();
+  const std::shared_ptr<Stop> stop = armed_;
+  stop->begun = true;
+  stop->outcome = co_await carry_out(*stop);
+  stop->done.set();
+  if (armed_ == stop) armed_.reset();
+  co_return Result<void>();
+}
+
+Async<void> PhaseStop::carry_out(Stop& stop) {
+  CO_SNAP_TRY(co_await sandbox_.stop_at_phase());
+  CO_SNAP_ASSIGN(std::vector<vmm::VcpuState> vcpus,
+                 co_await sandbox_.incarnation()->vm().vcpus(symbols_.identities()));
+  stop.told(std::move(vcpus));
   co_return Result<void>();
 }
 

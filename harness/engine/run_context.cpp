@@ -70,7 +70,7 @@ RunContext::RunContext(asio::any_io_executor executor, const scenario::RunPlan& 
       faults_(executor, *this),
       connections_(executor),
       symbols_(paths.installation.guest_image / "symbols", paths.caches.kernel_symbols()),
-      phase_stop_(executor),
+      phase_stop_(executor, sandbox_, symbols_),
       clones_(executor, backend, config_, guest_sources_, symbols_, paths),
       findings_(paths.artifacts / "findings.jsonl") {
   for (const oracles::MakeOracle make : oracles::oracle_makers()) oracles_.push_back(make());
@@ -122,7 +122,21 @@ Async<void> RunContext::find_overdue(const scenario::Step& step, std::string wha
 
 Async<void> RunContext::at(std::string point) {
   CO_SNAP_TRY(co_await faults_.reached(point));
-  co_return co_await phase_stop_.reached(std::move(point), sandbox_);
+  const bool boots = !restored_ && point.starts_with("restore.");  // From a base snapshot: no restore of the scenario's.
+  if (boots) co_return Result<void>();
+  co_return co_await phase_stop_.reached(std::move(point));
+}
+
+Async<void> RunContext::await_phase_stop() {
+  const std::optional<std::string> point = phase_stop_.armed();
+  if (!point) co_return Result<void>();
+  if (branches_ > 0) co_return co_await phase_stop_.wait();
+  if (!point->starts_with("restore.") || sandbox_.state() != sandbox::State::kStarting) co_return Result<void>();
+  using namespace asio::experimental::awaitable_operators;  // NOLINT: as in with_deadline()
+  auto first = co_await (without_exceptions("freeze", phase_stop_.wait()) ||
+                         without_exceptions("freeze", sandbox_.await_healthy()));
+  if (first.index() == 0) co_return std::get<0>(std::move(first));
+  co_return Result<void>();
 }
 
 Async<void> RunContext::boot(bool fresh) {
@@ -210,7 +224,12 @@ Async<void> RunContext::restore(const std::string& id, RestoreStep step) {
   connections_.cut("restore " + id);
   for (const auto& oracle : oracles_) co_await oracle->restore_ended(id);
   if (!restored) co_return fail("unhealthy", restored.error());
-  co_return Result<void>();
+  co_return co_await await_phase_stop();
+}
+
+Async<void> RunContext::resume() {
+  CO_SNAP_TRY(co_await sandbox_.resume());
+  co_return co_await await_phase_stop();
 }
 
 Async<void> RunContext::verify_snapshot(const std::string& id) {

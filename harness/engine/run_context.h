@@ -48,6 +48,20 @@ class RunContext final : private sandbox::PhaseObserver {
   HeldConnections& connections() { return connections_; }
   GuestSymbols& symbols() { return symbols_; }
   PhaseStop& phase_stop() { return phase_stop_; }
+  /// Returns when vCPUs are stopped at the point that is armed, if something under way can come there: a step beside this
+  /// one, or the guest's restore, until that is over. Otherwise at once.
+  Async<void> await_phase_stop();
+  /// While it lives, steps run side by side.
+  class Branches {
+   public:
+    explicit Branches(RunContext& run) : run_(run) { ++run_.branches_; }
+    ~Branches() { --run_.branches_; }
+    Branches(const Branches&) = delete;
+    Branches& operator=(const Branches&) = delete;
+
+   private:
+    RunContext& run_;
+  };
 
   /// Carries out steps one after another, each under its deadline and its on_error.
   Async<void> run(const scenario::StepList& steps);
@@ -72,6 +86,8 @@ class RunContext final : private sandbox::PhaseObserver {
   Async<void> verify_snapshot(const std::string& id);
   /// Waits until the guest is healthy again, and records how the restore went.
   Async<void> await_healthy(Duration within);
+  /// Lets vCPUs run again.
+  Async<void> resume();
   Async<void> quiesce();
   Async<void> unquiesce();
   /// Whether a step has quiesced the guest, so that it is right that it is.
@@ -163,6 +179,7 @@ class RunContext final : private sandbox::PhaseObserver {
   std::uint64_t taken_ = 0;
   bool quiesced_by_step_ = false;
   std::string last_step_;
+  unsigned branches_ = 0;            ///< Parallel steps under way.
   bool paused_by_abort_ = false;     ///< A pause that failed has left the guest so, not the scenario.
   std::set<std::string> workloads_;  ///< In the guest that is there now.
   std::vector<std::unique_ptr<oracles::Oracle>> oracles_;

@@ -7,6 +7,7 @@ namespace snaphammer::faults {
 namespace {
 
 struct Abort {
+  static constexpr auto kPlace = "phase";
   std::optional<std::string> phase;
   bool once = true;
 };

@@ -99,13 +99,23 @@ using MakeFault = std::function<std::unique_ptr<Fault>(const nlohmann::json& arg
 /// By name; `args` is what the scenario's reader has checked.
 std::map<std::string, MakeFault>& fault_makers();
 
+/// FaultKind::place: a fault that acts in a sequence only has `static constexpr auto kPlace = "phase"` in its arguments.
+template <class Args>
+std::string place_of() {
+  if constexpr (requires { Args::kPlace; }) {
+    return Args::kPlace;
+  } else {
+    return {};
+  }
+}
+
 template <class F>
 struct FaultRegistration {
   FaultRegistration(const std::string& name, std::string summary, std::string example, std::string undo,
                     std::vector<std::string> needs = {}) {
     scenario::Catalog<scenario::FaultKind>::of().add(
         {name, std::move(summary), "inject: {fault: " + std::move(example) + "}", scenario::args_of<typename F::Args>(),
-         std::move(undo), std::move(needs)});
+         std::move(undo), std::move(needs), place_of<typename F::Args>()});
     fault_makers()[name] = [](const nlohmann::json& args) -> std::unique_ptr<Fault> {
       return std::make_unique<F>(scenario::args_from<typename F::Args>(args));
     };

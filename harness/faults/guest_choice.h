@@ -5,6 +5,7 @@
 #pragma once
 
 #include <charconv>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,15 +16,19 @@ namespace snaphammer::faults {
 
 inline constexpr auto kOwnGuest = engine::GuestSources::kOwn;
 
-/// "guest", "all", or "clone-" and the number of one that a `clone` step starts, from 1.
-inline bool is_guest_name(std::string_view name) {
+/// Of "clone-" and the number of one that a `clone` step starts, from 1; nothing of any other name.
+inline std::optional<unsigned> number_of_clone(std::string_view name) {
   constexpr std::string_view kClone = "clone-";
-  if (name == engine::GuestSources::kOwn || name == engine::GuestSources::kAll) return true;
-  if (!name.starts_with(kClone)) return false;
+  if (!name.starts_with(kClone)) return std::nullopt;
   name.remove_prefix(kClone.size());
   unsigned number = 0;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-  return error == std::errc() && end == name.data() + name.size() && number > 0 && name.front() != '0';
+  const bool good = error == std::errc() && end == name.data() + name.size() && number > 0 && name.front() != '0';
+  return good ? std::optional(number) : std::nullopt;
+}
+
+inline bool is_guest_name(std::string_view name) {
+  return name == engine::GuestSources::kOwn || name == engine::GuestSources::kAll || number_of_clone(name).has_value();
 }
 
 template <class Args>

@@ -16,7 +16,7 @@
 
 #include "harness/engine/run_context.h"
 #include "harness/faults/fault.h"
-#include "harness/steps/spaces.h"
+#include "harness/scenario/spaces.h"
 
 namespace snaphammer::faults {
 
@@ -24,7 +24,7 @@ namespace snaphammer::faults {
 template <class Args, class Name>
 auto add_lender(Fields<Args>& fields, Name Args::*workload) {
   return fields.add("workload", workload, "Whose pages: one that can set some aside, such as zero-pages.")
-      .refers_to(steps::kWorkloads);
+      .refers_to(scenario::kWorkloads);
 }
 
 struct LentPages {

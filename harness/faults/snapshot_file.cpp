@@ -11,6 +11,7 @@
 
 #include "harness/engine/run_context.h"
 #include "harness/faults/fault.h"
+#include "harness/scenario/spaces.h"
 
 namespace snaphammer::faults {
 namespace {
@@ -43,7 +44,7 @@ struct Target {
   File file = File::kMemory;
 };
 void describe(Fields<Target>& fields) {
-  fields.add("snapshot", &Target::snapshot, "Which; otherwise the latest.");
+  fields.add("snapshot", &Target::snapshot, "Which; otherwise the latest.").refers_to_any(scenario::kSnapshots);
   fields.add("file", &Target::file, "Which of its files.");
 }
 
@@ -125,8 +126,8 @@ struct SwapGeneration {
   std::string with;
 };
 void describe(Fields<SwapGeneration>& fields) {
-  fields.add("snapshot", &SwapGeneration::snapshot, "One snapshot.").required();
-  fields.add("with", &SwapGeneration::with, "Another one.").required();
+  fields.add("snapshot", &SwapGeneration::snapshot, "One snapshot.").required().refers_to_any(scenario::kSnapshots);
+  fields.add("with", &SwapGeneration::with, "Another one.").required().refers_to_any(scenario::kSnapshots);
 }
 
 class Swap final : public FaultWith<SwapGeneration> {

@@ -20,7 +20,7 @@ using ::testing::HasSubstr;
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
-constexpr ReadOptions kFormatOnly{.require_available = false};
+const ReadOptions kFormatOnly{.require_available = false};
 
 const char* const kExample = R"(version: 1
 name: stale-pages-after-remove          # unique; [a-z0-9-]+
@@ -203,6 +203,8 @@ TEST(Contract, EveryExampleOfARegistrationIsRead) {
                                    {"from: s1, prefetch", "from: s0, prefetch"},
                                    {"from: s1, count", "from: s0, count"},
                                    {"verify_snapshot: s1", "verify_snapshot: s0"},
+                                   {"args: {snapshot: s1", "args: {snapshot: s0"},
+                                   {"with: s2", "with: s0"},
                                    {"workload: zp, pages", "workload: w0, pages"},
                                    {"workload: zp, bit", "workload: w0, bit"}}) {
       if (const auto at = example.find(from); at != std::string::npos) example.replace(at, from.size(), to);

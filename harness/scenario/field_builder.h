@@ -88,6 +88,23 @@ class FieldBuilder {
     });
   }
 
+  /// Like refers_to(), whichever step declares it, also a later one.
+  FieldBuilder& refers_to_any(std::string space) {
+    return each_text([space](Reader& reader, const Node& node, const std::string& text) {
+      reader.refer_to_any(space, text, node.where);
+    });
+  }
+
+  /// What a missing key means, by the keys before it; gets the map's node, for its place.
+  FieldBuilder& otherwise(std::function<void(T&, Reader&, const Node&)> complete) {
+    field_.missing = [complete = std::move(complete)](Reader& reader, const Node& node, T& value) {
+      const std::size_t errors = reader.diagnostics().size();
+      complete(value, reader, node);
+      return reader.diagnostics().size() == errors;
+    };
+    return *this;
+  }
+
   /// Any other check of a value that was read well.
   FieldBuilder& check(auto check_value) {
     field_.read = [read = std::move(field_.read), member = member_, check_value](Reader& reader, const Node& node,

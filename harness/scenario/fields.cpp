@@ -42,8 +42,26 @@ bool report_missing(Reader& reader, const Node& node, const FieldInfo& field) {
                      fmt::format("add it: {}, {}", field.name, field.type.expects));
 }
 
-TypeInfo struct_info(std::vector<FieldInfo> fields, const std::string& shorthand) {
+bool check_alternatives(Reader& reader, const Node& node, const Alternatives& keys) {
+  std::vector<std::string> given;
+  for (const std::string& key : keys) {
+    if (node.find(key) != nullptr) given.push_back(key);
+  }
+  if (given.size() == 1) return true;
+  const std::string all = fmt::format("`{}`", fmt::join(keys, "`, `"));
+  if (given.empty()) return reader.fail(node, fmt::format("one of {} is missing{}", all, in_path(reader)));
+  return reader.fail(node, fmt::format("only one of {} can be given{}", all, in_path(reader)),
+                     fmt::format("leave out all but one of `{}`", fmt::join(given, "`, `")));
+}
+
+TypeInfo struct_info(std::vector<FieldInfo> fields, const std::string& shorthand,
+                     const std::vector<Alternatives>& alternatives) {
   TypeInfo info{map_of(fields), schema_of(fields), {}, {}};
+  for (const Alternatives& keys : alternatives) {
+    json one_of = json::array();
+    for (const std::string& key : keys) one_of.push_back({{"required", {key}}});
+    info.schema["allOf"].push_back({{"oneOf", std::move(one_of)}});
+  }
   for (const FieldInfo& field : fields) {
     if (field.name != shorthand) continue;
     info.expects = fmt::format("{}, or {}", field.type.expects, info.expects);

@@ -28,13 +28,19 @@ struct Field {
   FieldInfo info;
   std::function<bool(Reader&, const Node&, T&)> read;
   std::function<nlohmann::json(const T&)> write;
+  /// What a missing key means, where that is more than the default; gets the map's node. May be empty.
+  std::function<bool(Reader&, const Node&, T&)> missing = {};
 };
 
 /// The errors of reading a map, which do not depend on its C++ type. All return false.
 bool report_no_map(Reader& reader, const Node& node, const std::vector<FieldInfo>& fields);
 bool report_unknown_keys(Reader& reader, const Node& node, const std::vector<FieldInfo>& fields);
 bool report_missing(Reader& reader, const Node& node, const FieldInfo& field);
-TypeInfo struct_info(std::vector<FieldInfo> fields, const std::string& shorthand);
+/// Keys of which a map has one and no other.
+using Alternatives = std::vector<std::string>;
+bool check_alternatives(Reader& reader, const Node& node, const Alternatives& keys);
+TypeInfo struct_info(std::vector<FieldInfo> fields, const std::string& shorthand,
+                     const std::vector<Alternatives>& alternatives);
 
 template <class T>
 class Fields {
@@ -61,6 +67,8 @@ class Fields {
          [member](const T& value) { return C::write(value.*member); }});
     return FieldBuilder<T, M>(fields_.back(), member);
   }
+  /// A key whose type depends on the value of a key before it: the arguments of what that names.
+  void add(Field<T> field) { fields_.push_back(std::move(field)); }
 
   /// Takes over all keys of a described member, as if they were T's own.
   template <class M>
@@ -72,8 +80,13 @@ class Fields {
                            return read(reader, node, value.*member);
                          },
                          [member, write = field.write](const T& value) { return write(value.*member); }});
+      if (!field.missing) continue;
+      fields_.back().missing = [member, missing = field.missing](Reader& reader, const Node& node, T& value) {
+        return missing(reader, node, value.*member);
+      };
     }
     if (!inner.shorthand_.empty()) shorthand_ = inner.shorthand_;
+    alternatives_.insert(alternatives_.end(), inner.alternatives_.begin(), inner.alternatives_.end());
     for (const auto& rule : inner.rules_) {
       rules_.push_back(
           [member, rule](T& value, Reader& reader, const Node& node) { rule(value.*member, reader, node); });
@@ -82,6 +95,9 @@ class Fields {
 
   /// Lets a value that is no map stand for this one key: `run_for: 2s` is `run_for: {for: 2s}`.
   void shorthand(std::string name) { shorthand_ = std::move(name); }
+
+  /// A map has one of these keys and no other of them.
+  void exactly_one_of(Alternatives keys) { alternatives_.push_back(std::move(keys)); }
 
   /// Adds what one key cannot check: called after all keys were read without an error, with the map's node. It may
   /// complete the value.
@@ -97,7 +113,7 @@ class Fields {
   bool read(Reader& reader, const Node& node, T& value) const;
   /// Every key that has a value, defaults included; the shorthand when that says it all.
   nlohmann::json write(const T& value) const;
-  TypeInfo info() const { return struct_info(infos(), shorthand_); }
+  TypeInfo info() const { return struct_info(infos(), shorthand_, alternatives_); }
 
   static const Fields& of() {
     static const Fields fields = [] {
@@ -121,6 +137,7 @@ class Fields {
 
   std::vector<Field<T>> fields_;
   std::string shorthand_;
+  std::vector<Alternatives> alternatives_;
   std::vector<std::function<void(T&, Reader&, const Node&)>> rules_;
 };
 
@@ -129,7 +146,11 @@ bool Fields<T>::read(Reader& reader, const Node& node, T& value) const {
   bool good = true;
   if (!shorthand_.empty() && !node.is_map() && !node.is_null()) {
     for (const Field<T>& field : fields_) {
-      if (field.info.name == shorthand_) good &= field.read(reader, node, value);
+      if (field.info.name == shorthand_) {
+        good &= field.read(reader, node, value);
+      } else if (field.missing) {
+        good &= field.missing(reader, node, value);
+      }
     }
   } else {
     if (!node.is_map() && !node.is_null()) return report_no_map(reader, node, infos());
@@ -140,8 +161,11 @@ bool Fields<T>::read(Reader& reader, const Node& node, T& value) const {
         good &= field.read(reader, *inner, value);
       } else if (field.info.required) {
         good = report_missing(reader, node, field.info);
+      } else if (field.missing) {
+        good &= field.missing(reader, node, value);
       }
     }
+    for (const Alternatives& keys : alternatives_) good &= check_alternatives(reader, node, keys);
   }
   const std::size_t errors = reader.diagnostics().size();
   if (good) {

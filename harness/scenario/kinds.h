@@ -35,6 +35,29 @@ ArgsType args_of() {
           [] { return Codec<T>::info(); }};
 }
 
+/// Adds the key `args`, whose type is that of the kind that keys before it name: `kind_of(value)` finds it, or nothing
+/// when it is not known, which is judged elsewhere. Without the key, its defaults are read.
+template <class T, class KindOf>
+void add_args(Fields<T>& fields, nlohmann::json T::*args, std::string doc, KindOf kind_of) {
+  const auto read = [args, kind_of](Reader& reader, const Node& node, T& value) {
+    const auto* kind = kind_of(value);
+    if (kind == nullptr) return Codec<nlohmann::json>::read(reader, node, value.*args);
+    const std::size_t errors = reader.diagnostics().size();
+    value.*args = kind->args.read(reader, node);
+    return reader.diagnostics().size() == errors;
+  };
+  fields.add(Field<T>{.info = {"args", std::move(doc), false, nullptr, Codec<nlohmann::json>::info()},
+                      .read = read,
+                      .write = [args](const T& value) { return value.*args; },
+                      .missing =
+                          [read](Reader& reader, const Node& map, T& value) {
+                            Node none;
+                            none.where = map.where;
+                            const Reader::Within within(reader, "args");
+                            return read(reader, none, value);
+                          }});
+}
+
 /// A struct from the canonical JSON of its arguments, for who carries the step out.
 template <class T>
 T args_from(const nlohmann::json& json) {
@@ -69,6 +92,7 @@ struct FaultKind {
   ArgsType args;
   std::string undo;                ///< What `heal` and the end of `for` do.
   std::vector<std::string> needs;  ///< Capabilities of the backend.
+  std::string place = {};          ///< The argument that says at which phase it acts, if it must have it or `when`.
 };
 
 struct OracleKind {

@@ -105,7 +105,7 @@ TypeInfo Codec<Limits>::info() {
   for (const auto& [name, kind] : Catalog<MeasureKind>::of().all()) {
     fields.push_back({name, kind.summary, false, nullptr, Codec<Limit>::info()});
   }
-  return struct_info(std::move(fields), {});
+  return struct_info(std::move(fields), {}, {});
 }
 
 std::vector<report::Finding> check_limits(const Limits& limits, const RunResult& result) {

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "harness/scenario/course.h"
 #include "harness/scenario/settings_support.h"
 
 namespace snaphammer::scenario {
@@ -99,15 +100,23 @@ class Loader {
       return;
     }
     for (const Axis& axis : axes) loaded.axes.push_back(resolve(axis, first));
-    if (!scenario || !diagnostics_.empty()) return;
-    loaded.first_point = *std::move(scenario);
-    check_number_of_points(loaded);
-    for (const Expectation& entry : loaded.first_point.expect) {
+    for (const Expectation& entry : read_expectations(first)) {
       loaded.accepted.emplace_back();
       for (const Condition& condition : entry.when.conditions) {
         loaded.accepted.back().push_back(resolve(condition, loaded.axes, first));
       }
     }
+    if (!scenario || !diagnostics_.empty()) return;
+    loaded.first_point = *std::move(scenario);
+    check_number_of_points(loaded);
+  }
+
+  /// Also of a document with errors elsewhere; its own were recorded with those.
+  std::vector<Expectation> read_expectations(const Node& root) const {
+    std::vector<Expectation> expectations;
+    Reader scratch = reader();
+    if (const Node* node = root.find("expect")) Codec<std::vector<Expectation>>::read(scratch, *node, expectations);
+    return expectations;
   }
 
   static std::size_t work_of(const Node& root, const std::vector<Axis>& axes) {
@@ -204,6 +213,9 @@ class Loader {
     const auto axis =
         std::find_if(axes.begin(), axes.end(), [&](const ResolvedAxis& a) { return a.axis.path == condition.path; });
     if (axis == axes.end()) {
+      if (const Node* matrix = first.find("matrix"); matrix != nullptr && matrix->find(condition.path) != nullptr) {
+        return {};  // An axis that is wrong itself.
+      }
       std::vector<std::string> paths;
       for (const ResolvedAxis& a : axes) paths.push_back(a.axis.path);
       fail(condition.where, fmt::format("when: '{}' is not in the matrix", condition.path),
@@ -218,7 +230,8 @@ class Loader {
     std::vector<json> accepted;
     for (const Node& value : several ? written.items : std::vector<Node>{written}) {
       const std::optional<json> canonical = canonical_value(condition.path, condition.where, value, first);
-      if (!canonical) continue;
+      const bool axis_is_wrong = axis->canonical.size() != axis->axis.values.size();
+      if (!canonical || axis_is_wrong) continue;
       if (std::find(axis->canonical.begin(), axis->canonical.end(), *canonical) == axis->canonical.end()) {
         std::vector<std::string> known;
         for (const json& v : axis->canonical) known.push_back(v.is_string() ? v.get<std::string>() : v.dump());
@@ -262,7 +275,12 @@ std::vector<fs::path> files_at(const fs::path& path, std::vector<Diagnostic>& di
 
 std::optional<Scenario> read_scenario(Reader& reader, const Node& root) {
   Scenario scenario;
-  if (!Codec<Scenario>::read(reader, root, scenario)) return std::nullopt;
+  const bool good = Codec<Scenario>::read(reader, root, scenario);
+  reader.settle();
+  const auto unread = [](const auto& step) { return step == nullptr; };
+  const bool has_all_steps = std::none_of(scenario.steps.begin(), scenario.steps.end(), unread);
+  if (has_all_steps && reader.options().require_available) check_course(reader, scenario);
+  if (!good) return std::nullopt;
   if (reader.options().require_available) check_settings_supported(reader, root, scenario);
   if (!reader.diagnostics().empty()) return std::nullopt;
   return scenario;

@@ -1,6 +1,7 @@
 #include "harness/scenario/reader.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -40,10 +41,28 @@ void Reader::declare(std::string_view space, const std::string& name, Position w
   }
 }
 
+void Reader::know(std::string_view space, const std::string& name, Position where) {
+  release(space, name);
+  declare(space, name, where);
+}
+
 bool Reader::refer(std::string_view space, const std::string& name, Position where) {
   const std::vector<std::string> known = declared(space);
   if (std::find(known.begin(), known.end(), name) != known.end()) return true;
   return fail(where, fmt::format("no earlier step makes {} '{}'", space, name), advise_names(name, known));
+}
+
+void Reader::refer_to_any(std::string_view space, const std::string& name, Position where) {
+  unsettled_.push_back({std::string(space), name, where});
+}
+
+void Reader::settle() {
+  for (const Reference& reference : std::exchange(unsettled_, {})) {
+    const std::vector<std::string> known = declared(reference.space);
+    if (std::find(known.begin(), known.end(), reference.name) != known.end()) continue;
+    fail(reference.where, fmt::format("no step makes {} '{}'", reference.space, reference.name),
+         advise_names(reference.name, known));
+  }
 }
 
 void Reader::release(std::string_view space, const std::string& name) {

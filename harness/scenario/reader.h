@@ -9,19 +9,32 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "harness/scenario/diagnostic.h"
 #include "harness/scenario/document.h"
+#include "lib/base/result.h"
 
 namespace snaphammer::scenario {
 
+/// The functions that steps can name.
+class KnownSymbols {
+ public:
+  virtual ~KnownSymbols() = default;
+  /// An error, with the nearest name, when `program` (a workload's, or "kernel") has no such function. Of a program that
+  /// is not known, every symbol may be there.
+  virtual Result<void> expect(const std::string& program, const std::string& symbol) const = 0;
+};
+
 struct ReadOptions {
-  /// Whether what this build does not implement (a step without an executor, a value that no backend has) is an
-  /// error. Off only to check the format as such.
+  /// Whether what cannot be carried out (a step without an executor, a value that no backend has, a step where it cannot
+  /// work) is an error. Off only to check the format as such.
   bool require_available = true;
+  /// Of the default guest image; without it, names of symbols are judged by the run that looks for them.
+  std::shared_ptr<const KnownSymbols> symbols = {};
 };
 
 class Reader {
@@ -57,8 +70,14 @@ class Reader {
 
   /// Names that one step gives and later ones use: `space` says of what ("snapshot", "workload" ...).
   void declare(std::string_view space, const std::string& name, Position where);
+  /// The same of names that may be given again, by whoever judges that elsewhere.
+  void know(std::string_view space, const std::string& name, Position where);
   /// Checks that an earlier step has declared `name`.
   bool refer(std::string_view space, const std::string& name, Position where);
+  /// Checks, when all was read, that any step has declared `name`.
+  void refer_to_any(std::string_view space, const std::string& name, Position where);
+  /// All was read.
+  void settle();
   /// After this `name` may be declared again; it stays known.
   void release(std::string_view space, const std::string& name);
   /// The names declared so far, in order.
@@ -70,6 +89,11 @@ class Reader {
     Position where;
     bool released = false;
   };
+  struct Reference {
+    std::string space;
+    std::string name;
+    Position where;
+  };
 
   std::string file_;
   std::string_view text_;
@@ -77,6 +101,7 @@ class Reader {
   std::string path_;
   std::vector<Diagnostic> diagnostics_;
   std::map<std::string, std::vector<Name>, std::less<>> names_;
+  std::vector<Reference> unsettled_;
 };
 
 }  // namespace snaphammer::scenario

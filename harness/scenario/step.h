@@ -18,6 +18,8 @@ class RunContext;
 
 namespace snaphammer::scenario {
 
+class Course;
+
 enum class OnError {
   kFail,      ///< The run ends.
   kContinue,  ///< The error is noted, the next step runs.
@@ -44,6 +46,8 @@ class Step {
   virtual bool ends_guest() const = 0;
   /// What run() is expected to take.
   virtual Duration foreseen() const = 0;
+  /// Tells what it needs and what it leaves behind; see course.h.
+  virtual void follow(Course& course) const = 0;
   /// Carries it out; the step outlives the operation. Deadline and on_error are the caller's to apply.
   virtual Async<void> run(engine::RunContext& context) const = 0;
   /// Its options in canonical form, defaults included.

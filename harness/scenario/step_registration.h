@@ -13,7 +13,8 @@
 // `timeout` is the finding `hang`, or what Options::kOverdue says; one whose execute() takes the timeout as its second
 // argument, a std::optional<Duration>, judges that by itself. One that ends the guest has Options::kEndsGuest: what hung
 // is looked at before, outside of its `timeout`, and what hangs in it before the `timeout` ends it. A function
-// `Duration expected_time(const Options&)` beside execute() says what a step takes that takes as long as its options say.
+// `Duration expected_time(const Options&)` beside execute() says what a step takes that takes as long as its options say,
+// and `void follow(const Options&, Course&)` what it needs to work at all: see course.h.
 #pragma once
 
 #include <memory>
@@ -22,6 +23,7 @@
 #include <string_view>
 #include <utility>
 
+#include "harness/scenario/course.h"
 #include "harness/scenario/step.h"
 
 namespace snaphammer::scenario {
@@ -35,6 +37,12 @@ template <class Options>
 concept Executable = KeepsDeadline<Options> || requires(const Options& options, engine::RunContext& context) {
   { execute(options, context) } -> std::same_as<Async<void>>;
 };
+
+/// Calls the step's follow(), if it has one. Outside of any class that has a member of that name.
+template <class Options>
+void follow_if_told(const Options& options, Course& course) {
+  if constexpr (requires { follow(options, course); }) follow(options, course);
+}
 
 /// Options and control as one map of keys.
 template <class Options>
@@ -79,6 +87,7 @@ class StepRegistration {
         return kUsualStep;
       }
     }
+    void follow(Course& course) const override { follow_if_told(keys.options, course); }
     Async<void> run(engine::RunContext& context) const override {
       if constexpr (KeepsDeadline<Options>) {
         return execute(keys.options, control.timeout, context);

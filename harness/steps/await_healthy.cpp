@@ -5,7 +5,9 @@
 namespace snaphammer::steps {
 namespace {
 
+using scenario::Course;
 using scenario::Fields;
+using scenario::Guest;
 
 struct AwaitHealthy {
   Duration within = std::chrono::seconds(30);
@@ -15,6 +17,11 @@ void describe(Fields<AwaitHealthy>& fields) {
   fields.add("within", &AwaitHealthy::within, "How long it may take.")
       .between(std::chrono::milliseconds(1), std::chrono::hours(1));
   fields.shorthand("within");
+}
+
+void follow(const AwaitHealthy&, Course& course) {
+  course.needs({Guest::kRunning});
+  course.is_healthy();
 }
 
 Async<void> execute(const AwaitHealthy& options, engine::RunContext& run) { return run.await_healthy(options.within); }

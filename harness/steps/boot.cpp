@@ -5,7 +5,9 @@
 namespace snaphammer::steps {
 namespace {
 
+using scenario::Course;
 using scenario::Fields;
+using scenario::Guest;
 
 struct Boot {
   static constexpr bool kEndsGuest = true;
@@ -15,6 +17,8 @@ struct Boot {
 void describe(Fields<Boot>& fields) {
   fields.add("fresh", &Boot::fresh, "Boot from the kernel even when a base snapshot of this machine is cached.");
 }
+
+void follow(const Boot&, Course& course) { course.begins_anew(Guest::kRunning); }
 
 Async<void> execute(const Boot& options, engine::RunContext& run) { return run.boot(options.fresh); }
 

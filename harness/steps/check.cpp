@@ -1,12 +1,15 @@
 // check: all
 #include "harness/engine/run_context.h"
+#include "harness/scenario/spaces.h"
 #include "harness/scenario/step_registration.h"
-#include "harness/steps/spaces.h"
 
 namespace snaphammer::steps {
 namespace {
 
+using scenario::Course;
 using scenario::Fields;
+using scenario::Guest;
+using scenario::kWorkloads;
 
 struct Check {
   std::string workload;  ///< A name, or "all": then oracles are asked too.
@@ -17,6 +20,12 @@ void describe(Fields<Check>& fields) {
       .required()
       .refers_to(kWorkloads, "all");
   fields.shorthand("workload");
+}
+
+void follow(const Check& options, Course& course) {
+  const bool all = options.workload == "all";
+  if (!all || course.has_workloads()) course.needs({Guest::kRunning});
+  if (!all) course.needs_workload(options.workload);
 }
 
 Async<void> execute(const Check& options, engine::RunContext& run) {

@@ -1,12 +1,14 @@
 // clone: {from: s1, count: 2}
 #include "harness/engine/run_context.h"
+#include "harness/scenario/spaces.h"
 #include "harness/scenario/step_registration.h"
-#include "harness/steps/spaces.h"
 
 namespace snaphammer::steps {
 namespace {
 
+using scenario::Course;
 using scenario::Fields;
+using scenario::kSnapshots;
 
 struct Clone {
   std::string from;
@@ -17,6 +19,8 @@ void describe(Fields<Clone>& fields) {
   fields.add("from", &Clone::from, "The snapshot.").required().refers_to(kSnapshots);
   fields.add("count", &Clone::count, "How many guests.").between(1, 64);
 }
+
+void follow(const Clone& options, Course& course) { course.makes_clones(options.count); }
 
 Async<void> execute(const Clone& options, engine::RunContext& run) { return run.clone(options.from, options.count); }
 

@@ -2,8 +2,8 @@
 #include <fmt/format.h>
 
 #include "harness/engine/run_context.h"
+#include "harness/scenario/spaces.h"
 #include "harness/scenario/step_registration.h"
-#include "harness/steps/spaces.h"
 #include "lib/vsock/door_client.h"
 
 namespace snaphammer::scenario {
@@ -22,7 +22,10 @@ namespace {
 
 using engine::Must;
 using scenario::Choices;
+using scenario::Course;
 using scenario::Fields;
+using scenario::Guest;
+using scenario::kConnections;
 
 /// For a program that was just started in the guest, and for its port's forwarder.
 constexpr Duration kListenLimit = std::chrono::seconds(20);
@@ -57,6 +60,8 @@ void describe(Fields<Connect>& fields) {
   fields.add("count", &Connect::count, "How many connections.").between(1, 1000);
   fields.add("must", &Connect::must, "What is right.");
 }
+
+void follow(const Connect&, Course& course) { course.needs({Guest::kRunning}); }
 
 /// Returns when the guest takes a connection on vsock port `port`.
 Async<void> await_listener(std::filesystem::path door, std::uint32_t port) {

@@ -5,12 +5,16 @@
 namespace snaphammer::steps {
 namespace {
 
+using scenario::Course;
 using scenario::Fields;
+using scenario::Guest;
 
 struct Destroy {
   static constexpr bool kEndsGuest = true;
 };
 void describe(Fields<Destroy>&) {}
+
+void follow(const Destroy&, Course& course) { course.begins_anew(Guest::kNone); }
 
 Async<void> execute(const Destroy&, engine::RunContext& run) { return run.destroy(); }
 

@@ -8,7 +8,9 @@
 namespace snaphammer::steps {
 namespace {
 
+using scenario::Course;
 using scenario::Fields;
+using scenario::Guest;
 using scenario::Node;
 using scenario::Reader;
 
@@ -26,6 +28,8 @@ void describe(Fields<Exec>& fields) {
       });
   fields.add("expect_exit", &Exec::expect_exit, "The exit status that is right.").between(0, 255);
 }
+
+void follow(const Exec&, Course& course) { course.needs({Guest::kRunning}); }
 
 constexpr Duration kLongest = std::chrono::seconds(60);  // Without a timeout of its own; a shorter one is the step's.
 

@@ -13,7 +13,9 @@
 namespace snaphammer::steps {
 namespace {
 
+using scenario::Course;
 using scenario::Fields;
+using scenario::Guest;
 using scenario::Node;
 using scenario::Reader;
 
@@ -38,6 +40,8 @@ void describe(Fields<ExecStress>& fields) {
            "vCPUs, by a single command measured right afterwards. The median of a run's steps counts.")
       .between(1, 1000);
 }
+
+void follow(const ExecStress&, Course& course) { course.needs({Guest::kRunning}); }
 
 Async<void> run_one(sandbox::Sandbox& sandbox, const ExecStress& options, Result<agent::ExecResult>& outcome) {
   agent::ExecRequest request;

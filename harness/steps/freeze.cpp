@@ -6,19 +6,22 @@
 
 #include "harness/engine/run_context.h"
 #include "harness/scenario/kinds.h"
+#include "harness/scenario/spaces.h"
 #include "harness/scenario/step_registration.h"
 #include "harness/scenario/union.h"
-#include "harness/steps/spaces.h"
 
 namespace snaphammer::steps {
 namespace {
 
 using scenario::Catalog;
+using scenario::Course;
 using scenario::Fields;
+using scenario::Guest;
 using scenario::Node;
 using scenario::PhaseKind;
 using scenario::Reader;
 using scenario::Union;
+using scenario::kWorkloads;
 
 /// Instructions after the hit-th time that a vCPU reaches a symbol.
 struct AtSymbol {
@@ -26,6 +29,7 @@ struct AtSymbol {
   std::string in = engine::kKernel;  ///< Or a started workload.
   std::uint64_t hit = 1;
   std::uint64_t then_steps = 0;
+  scenario::Position where = {};  ///< Of the symbol.
 };
 void describe(Fields<AtSymbol>& fields) {
   fields.add("symbol", &AtSymbol::symbol, "A function of the kernel or of a workload, by its name in the symbol table.")
@@ -37,6 +41,7 @@ void describe(Fields<AtSymbol>& fields) {
       .add("then_steps", &AtSymbol::then_steps,
            "Instructions to go on after that, on that vCPU alone and without interrupts.")
       .between(0, 1'000'000);
+  fields.rule([](AtSymbol& at, Reader&, const Node& node) { at.where = node.find("symbol")->where; });
 }
 
 struct Random {
@@ -56,6 +61,7 @@ void describe(Fields<AtRandom>& fields) {
 
 struct AtPhase {
   std::string phase;
+  scenario::Position where = {};
 };
 
 // Elsewhere vCPUs stand still, or the sequence is about to have them run or stop itself.
@@ -75,6 +81,7 @@ void describe(Fields<AtPhase>& fields) {
         if (Catalog<PhaseKind>::of().find(phase) == nullptr || vcpus_run_at(faults::point_named(phase))) return;
         reader.expected(node, "a phase at which vCPUs run: restore.ready and later, or pause.freeze and earlier");
       });
+  fields.rule([](AtPhase& at, Reader&, const Node& node) { at.where = node.find("phase")->where; });
 }
 
 using FreezePoint = std::variant<AtSymbol, AtRandom, AtPhase>;
@@ -88,6 +95,20 @@ struct Freeze {
   FreezePoint at;
 };
 void describe(Fields<Freeze>& fields) { fields.add("at", &Freeze::at, "Where vCPUs stop.").required(); }
+
+void follow(const Freeze& options, Course& course) {
+  if (const auto* phase = std::get_if<AtPhase>(&options.at)) {
+    const bool stops_now = course.awaits(faults::point_named(phase->phase), phase->where);
+    if (stops_now) course.becomes(Guest::kPaused);
+    return;
+  }
+  course.needs({Guest::kRunning, Guest::kPaused});
+  if (const auto* symbol = std::get_if<AtSymbol>(&options.at)) {
+    course.needs_symbol(symbol->symbol, symbol->in, symbol->where);
+    if (symbol->in != engine::kKernel) course.needs_workload(symbol->in);
+  }
+  course.becomes(Guest::kPaused);
+}
 
 constexpr Duration kLongest = std::chrono::seconds(60);  // Without a timeout of the step's own.
 
@@ -121,11 +142,6 @@ Async<Frozen> freeze(AtRandom at, engine::RunContext& run) {
   co_return Frozen{.at = "random", .in = {}, .vcpu = {}, .vcpus = {}};
 }
 
-Async<Frozen> freeze(AtPhase at, engine::RunContext& run) {
-  CO_SNAP_TRY(co_await run.phase_stop().at(faults::point_named(at.phase)));
-  co_return Frozen{.at = "phase " + at.phase, .in = {}, .vcpu = {}, .vcpus = {}};
-}
-
 std::string describe_point(const FreezePoint& at) {
   if (const auto* symbol = std::get_if<AtSymbol>(&at)) {
     return fmt::format("{} of {} for the {}. time", symbol->symbol, symbol->in, symbol->hit);
@@ -145,33 +161,56 @@ nlohmann::json to_json(const vmm::VcpuState& vcpu, const engine::GuestSymbols& s
   return {{"place", symbols.describe(vcpu.rip, vcpu.sees)}, {"registers", registers}, {"stack", stack}};
 }
 
+void report(Frozen frozen, const std::vector<vmm::VcpuState>& vcpus, TimePoint begun, engine::RunContext& run) {
+  frozen.after_ms = to_ms(SteadyClock::now() - begun);
+  frozen.vcpus = nlohmann::json::array();
+  for (const vmm::VcpuState& vcpu : vcpus) frozen.vcpus.push_back(to_json(vcpu, run.symbols()));
+  run.report(std::move(frozen));
+}
+
+Error never_came(const FreezePoint& at, Duration limit) {
+  return Error(ErrorKind::kUnfit, fmt::format("freeze: the guest did not come to {} within {}", describe_point(at),
+                                              format_duration(limit)))
+      .advise("give the step more `timeout`, a smaller `hit`, or the guest more to do");
+}
+
+// In the sequence that is under way, or in the next one.
+Async<void> freeze_at_phase(AtPhase at, Duration limit, TimePoint begun, engine::RunContext& run) {
+  CO_SNAP_TRY(run.phase_stop().arm(faults::point_named(at.phase), [&run, at, begun](const auto& vcpus) {
+    report({.at = "phase " + at.phase, .in = {}, .vcpu = {}, .vcpus = {}}, vcpus, begun, run);
+  }));
+  auto stopped = co_await with_deadline(limit, "freeze", run.await_phase_stop());
+  if (stopped || stopped.error().kind() != ErrorKind::kTimeout) co_return stopped;
+  run.phase_stop().disarm();
+  co_return never_came(at, limit);
+}
+
 Async<void> execute(const Freeze& options, std::optional<Duration> timeout, engine::RunContext& run) {
   const TimePoint begun = SteadyClock::now();
-  const auto at_point = [&run](const auto& at) { return freeze(at, run); };
-  Async<Frozen> freezing = std::visit(at_point, options.at);
   const Duration limit = timeout.value_or(kLongest);
-  Result<Frozen> frozen = co_await with_deadline(limit, "freeze", std::move(freezing));
-  if (!frozen && frozen.error().kind() == ErrorKind::kTimeout) {
-    co_return Error(ErrorKind::kUnfit, fmt::format("freeze: the guest did not come to {} within {}",
-                                                   describe_point(options.at), format_duration(limit)))
-        .advise("give the step more `timeout`, a smaller `hit`, or the guest more to do");
+  if (run.sandbox().state() == sandbox::State::kPaused) CO_SNAP_TRY(co_await run.sandbox().resume());
+  if (const auto* phase = std::get_if<AtPhase>(&options.at)) {
+    co_return co_await freeze_at_phase(*phase, limit, begun, run);
   }
+  const auto* symbol = std::get_if<AtSymbol>(&options.at);
+  Async<Frozen> freezing = symbol ? freeze(*symbol, run) : freeze(std::get<AtRandom>(options.at), run);
+  Result<Frozen> frozen = co_await with_deadline(limit, "freeze", std::move(freezing));
+  if (!frozen && frozen.error().kind() == ErrorKind::kTimeout) co_return never_came(options.at, limit);
   if (!frozen) {
     // Only a guest knows its symbols: a name that it lacks is found out in a run, and then the run says nothing.
     const bool unknown = frozen.error().kind() == ErrorKind::kInvalid;
     co_return unknown ? std::move(frozen).error().as(ErrorKind::kUnfit).in("freeze") : std::move(frozen).error();
   }
-  frozen->after_ms = to_ms(SteadyClock::now() - begun);
   vmm::Vm& vm = run.sandbox().incarnation()->vm();
   CO_SNAP_ASSIGN(const std::vector<vmm::VcpuState> vcpus, co_await vm.vcpus(run.symbols().identities()));
-  frozen->vcpus = nlohmann::json::array();
-  for (const vmm::VcpuState& vcpu : vcpus) frozen->vcpus.push_back(to_json(vcpu, run.symbols()));
-  run.report(*std::move(frozen));
+  report(*std::move(frozen), vcpus, begun, run);
   co_return Result<void>();
 }
 
 const scenario::StepRegistration<Freeze> registration{
-    "freeze", "Stops vCPUs at an exact place, for the next snapshot.",
+    "freeze",
+    "Stops vCPUs at an exact place, for the next snapshot. A guest that stands still goes on first. In a phase: of the "
+    "restore that is under way; before a `restore` or `snapshot`, of that one, which it does not wait for then.",
     "freeze: {at: {symbol: __alloc_pages, in: kernel, hit: 100, then_steps: 3}}"};
 
 }  // namespace

@@ -1,12 +1,13 @@
 // heal: slow
 #include "harness/engine/run_context.h"
+#include "harness/scenario/spaces.h"
 #include "harness/scenario/step_registration.h"
-#include "harness/steps/spaces.h"
 
 namespace snaphammer::steps {
 namespace {
 
 using scenario::Fields;
+using scenario::kFaults;
 
 struct Heal {
   std::string fault;  ///< A name, or "all".

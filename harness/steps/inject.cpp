@@ -1,18 +1,23 @@
 // inject: {fault: vsock.delay, as: slow, for: 2s, args: {by: 100ms}}
+#include <fmt/format.h>
+
 #include "harness/engine/run_context.h"
+#include "harness/faults/guest_choice.h"
 #include "harness/scenario/kinds.h"
+#include "harness/scenario/spaces.h"
 #include "harness/scenario/step_registration.h"
-#include "harness/steps/spaces.h"
 
 namespace snaphammer::steps {
 namespace {
 
 using scenario::Catalog;
+using scenario::Course;
 using scenario::FaultKind;
 using scenario::Fields;
 using scenario::Node;
 using scenario::PhaseKind;
 using scenario::Reader;
+using scenario::kFaults;
 
 /// A failpoint of the pause or restore sequence, and how many times it is passed first.
 struct AtFailpoint {
@@ -34,15 +39,6 @@ struct Inject {
   std::optional<AtFailpoint> when;
 };
 
-/// The fault says what its arguments are.
-void read_args(Inject& inject, Reader& reader, const Node& node) {
-  const FaultKind* kind = Catalog<FaultKind>::of().find(inject.fault);
-  if (kind == nullptr) return;  // Not in this build, which the field's own check has judged.
-  const Node* args = node.find("args");
-  const Reader::Within within(reader, "args");
-  inject.args = kind->args.read(reader, args ? *args : Node{});
-}
-
 void describe(Fields<Inject>& fields) {
   fields.add("fault", &Inject::fault, "What is done.").required().in_catalog(Catalog<FaultKind>::lookup());
   fields.add("as", &Inject::as, "What `heal` calls it.")
@@ -50,9 +46,21 @@ void describe(Fields<Inject>& fields) {
       .declares(kFaults);
   fields.add("for", &Inject::duration, "How long; without it, until `heal` or the run's end.")
       .between(Duration(1), std::chrono::hours(24));
-  fields.add("args", &Inject::args, "Arguments; see `describe FAULT`.");
+  add_args(fields, &Inject::args, "Arguments; see `describe FAULT`.",
+           [](const Inject& inject) { return Catalog<FaultKind>::of().find(inject.fault); });
   fields.add("when", &Inject::when, "Acts at this failpoint instead of at once.");
-  fields.rule(read_args);
+  fields.rule([](Inject& inject, Reader& reader, const Node& node) {
+    const FaultKind* kind = Catalog<FaultKind>::of().find(inject.fault);
+    if (kind == nullptr || kind->place.empty() || inject.when || inject.args.contains(kind->place)) return;
+    reader.fail(*node.find("fault"),
+                fmt::format("{}: neither `when` nor `args: {{{}: ...}}` says where", inject.fault, kind->place),
+                "name a phase; see `snaphammer list phases`");
+  });
+}
+
+void follow(const Inject& options, Course& course) {
+  const std::string guest = options.args.value("guest", "");  // See faults::add_guest().
+  if (const auto clone = faults::number_of_clone(guest)) course.needs_clone(*clone);
 }
 
 Async<void> execute(const Inject& options, engine::RunContext& run) {

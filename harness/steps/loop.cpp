@@ -7,6 +7,7 @@
 namespace snaphammer::steps {
 namespace {
 
+using scenario::Course;
 using scenario::Fields;
 using scenario::Node;
 using scenario::Reader;
@@ -29,11 +30,7 @@ void describe(Fields<Loop>& fields) {
       .check([](const StepList& steps, Reader& reader, const Node& node) {
         if (steps.empty()) reader.expected(node, "at least one step");
       });
-  fields.rule([](Loop& loop, Reader& reader, const Node& node) {
-    if (loop.times.has_value() == loop.duration.has_value()) {
-      reader.fail(node, "a loop has either `times` or `for`", "write `times: 20`, or `for: 1m`");
-    }
-  });
+  fields.exactly_one_of({"times", "for"});
 }
 
 // Bounded, so that no loop of loops is more than a Duration holds.
@@ -42,6 +39,8 @@ Duration expected_time(const Loop& options) {
   const Duration round = std::min<Duration>(scenario::expected_time(options.steps), std::chrono::hours(1));
   return std::min<Duration>(round * options.times.value_or(1), kLongest);
 }
+
+void follow(const Loop& options, Course& course) { course.repeats(options.steps, options.times); }
 
 Async<void> execute(const Loop& options, engine::RunContext& run) {
   const TimePoint end = SteadyClock::now() + options.duration.value_or(Duration(0));

@@ -8,6 +8,7 @@
 namespace snaphammer::steps {
 namespace {
 
+using scenario::Course;
 using scenario::Fields;
 using scenario::Node;
 using scenario::Reader;
@@ -35,8 +36,11 @@ Duration expected_time(const Parallel& options) {
   return longest;
 }
 
+void follow(const Parallel& options, Course& course) { course.runs_together(options.branches); }
+
 // A branch that fails does not cut the others short: they end by themselves, each step within its own bounds.
 Async<void> execute(const Parallel& options, engine::RunContext& run) {
+  const engine::RunContext::Branches side_by_side(run);
   std::vector<Async<void>> branches;
   for (const StepList& steps : options.branches) branches.push_back(run.run(steps));
   std::vector<Result<void>> outcomes = co_await run_together(std::move(branches));

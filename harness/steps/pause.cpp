@@ -5,10 +5,17 @@
 namespace snaphammer::steps {
 namespace {
 
+using scenario::Course;
 using scenario::Fields;
+using scenario::Guest;
 
 struct Pause {};
 void describe(Fields<Pause>&) {}
+
+void follow(const Pause&, Course& course) {
+  course.needs({Guest::kRunning});
+  course.becomes(Guest::kPaused);
+}
 
 Async<void> execute(const Pause&, engine::RunContext& run) { return run.sandbox().pause(); }
 

@@ -5,10 +5,14 @@
 namespace snaphammer::steps {
 namespace {
 
+using scenario::Course;
 using scenario::Fields;
+using scenario::Guest;
 
 struct Quiesce {};
 void describe(Fields<Quiesce>&) {}
+
+void follow(const Quiesce&, Course& course) { course.needs({Guest::kRunning}); }
 
 Async<void> execute(const Quiesce&, engine::RunContext& run) { return run.quiesce(); }
 

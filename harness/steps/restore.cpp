@@ -1,16 +1,19 @@
 // restore: {from: s1}
 #include "harness/engine/run_context.h"
 #include "harness/scenario/knobs.h"
+#include "harness/scenario/spaces.h"
 #include "harness/scenario/step_registration.h"
-#include "harness/steps/spaces.h"
 
 namespace snaphammer::steps {
 namespace {
 
+using scenario::Course;
 using scenario::Fields;
+using scenario::Guest;
 using scenario::Node;
 using scenario::Prefetch;
 using scenario::Reader;
+using scenario::kSnapshots;
 
 struct Restore {
   static constexpr bool kEndsGuest = true;
@@ -20,18 +23,22 @@ struct Restore {
 };
 
 void describe(Fields<Restore>& fields) {
-  fields.add("from", &Restore::from, "The snapshot; without it, the one before this step.").refers_to(kSnapshots);
+  fields.add("from", &Restore::from, "The snapshot; without it, the one before this step.")
+      .refers_to(kSnapshots)
+      .otherwise([](Restore& restore, Reader& reader, const Node& node) {
+        const std::vector<std::string> snapshots = reader.declared(kSnapshots);
+        if (snapshots.empty()) {
+          reader.fail(node, "no earlier step makes a snapshot to restore", "add `- snapshot: {id: s1}` before it");
+          return;
+        }
+        restore.from = snapshots.back();
+      });
   fields.add("prefetch", &Restore::prefetch, "Instead of runtime.uffd.prefetch, for this restore.");
   fields.add("resume", &Restore::resume, "Whether the guest runs at once; otherwise a `resume` step lets it.");
-  fields.rule([](Restore& restore, Reader& reader, const Node& node) {
-    if (node.find("from") != nullptr) return;
-    const std::vector<std::string> snapshots = reader.declared(kSnapshots);
-    if (snapshots.empty()) {
-      reader.fail(node, "no earlier step makes a snapshot to restore", "add `- snapshot: {id: s1}` before it");
-      return;
-    }
-    restore.from = snapshots.back();
-  });
+}
+
+void follow(const Restore& options, Course& course) {
+  course.brings_back(options.from, options.resume ? Guest::kRunning : Guest::kPaused);
 }
 
 Async<void> execute(const Restore& options, engine::RunContext& run) {

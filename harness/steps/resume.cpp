@@ -5,12 +5,19 @@
 namespace snaphammer::steps {
 namespace {
 
+using scenario::Course;
 using scenario::Fields;
+using scenario::Guest;
 
 struct Resume {};
 void describe(Fields<Resume>&) {}
 
-Async<void> execute(const Resume&, engine::RunContext& run) { return run.sandbox().resume(); }
+void follow(const Resume&, Course& course) {
+  course.needs({Guest::kPaused});
+  course.becomes(Guest::kRunning);
+}
+
+Async<void> execute(const Resume&, engine::RunContext& run) { return run.resume(); }
 
 const scenario::StepRegistration<Resume> registration{"resume", "Lets vCPUs run again.", "resume: {}"};
 

@@ -3,17 +3,20 @@
 
 #include "harness/engine/run_context.h"
 #include "harness/scenario/kinds.h"
+#include "harness/scenario/spaces.h"
 #include "harness/scenario/step_registration.h"
-#include "harness/steps/spaces.h"
 
 namespace snaphammer::steps {
 namespace {
 
 using scenario::Catalog;
+using scenario::Course;
 using scenario::Fields;
+using scenario::Guest;
 using scenario::Node;
 using scenario::Reader;
 using scenario::WorkloadKind;
+using scenario::kWorkloads;
 
 struct Start {
   std::string workload;
@@ -21,26 +24,22 @@ struct Start {
   nlohmann::json args;  ///< Of the workload, checked and with its defaults.
 };
 
-/// The workload says what its arguments are.
-void read_args(Start& start, Reader& reader, const Node& node) {
-  const WorkloadKind* kind = Catalog<WorkloadKind>::of().find(start.workload);
-  if (kind == nullptr) return;  // Not in this build, which the field's own check has judged.
-  const Node* args = node.find("args");
-  const Reader::Within within(reader, "args");
-  start.args = kind->args.read(reader, args ? *args : Node{});
-}
-
 void describe(Fields<Start>& fields) {
   fields.add("workload", &Start::workload, "What is started.").required().in_catalog(Catalog<WorkloadKind>::lookup());
   fields.add("as", &Start::as, "What later steps call it; without it, the workload's name.")
-      .matching("[A-Za-z0-9][A-Za-z0-9_-]*", "a name of letters, digits, - and _");
-  fields.add("args", &Start::args, "Arguments; see `describe WORKLOAD`.");
-  fields.rule([](Start& start, Reader& reader, const Node& node) {
-    const Node* as = node.find("as");
-    if (as == nullptr) start.as = start.workload;
-    reader.declare(kWorkloads, start.as, as ? as->where : node.find("workload")->where);
-    read_args(start, reader, node);
-  });
+      .matching("[A-Za-z0-9][A-Za-z0-9_-]*", "a name of letters, digits, - and _")
+      .check([](const std::string& as, Reader& reader, const Node& node) { reader.know(kWorkloads, as, node.where); })
+      .otherwise([](Start& start, Reader& reader, const Node& node) {
+        start.as = start.workload;
+        reader.know(kWorkloads, start.as, node.where);
+      });
+  add_args(fields, &Start::args, "Arguments; see `describe WORKLOAD`.",
+           [](const Start& start) { return Catalog<WorkloadKind>::of().find(start.workload); });
+}
+
+void follow(const Start& options, Course& course) {
+  course.needs({Guest::kRunning});
+  course.starts(options.as, options.workload);
 }
 
 // What the guest's program gets: `--key value`, text without quotes.

@@ -5,10 +5,14 @@
 namespace snaphammer::steps {
 namespace {
 
+using scenario::Course;
 using scenario::Fields;
+using scenario::Guest;
 
 struct Unquiesce {};
 void describe(Fields<Unquiesce>&) {}
+
+void follow(const Unquiesce&, Course& course) { course.needs({Guest::kRunning}); }
 
 Async<void> execute(const Unquiesce&, engine::RunContext& run) { return run.unquiesce(); }
 

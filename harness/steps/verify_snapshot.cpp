@@ -1,12 +1,13 @@
 // verify_snapshot: s1
 #include "harness/engine/run_context.h"
+#include "harness/scenario/spaces.h"
 #include "harness/scenario/step_registration.h"
-#include "harness/steps/spaces.h"
 
 namespace snaphammer::steps {
 namespace {
 
 using scenario::Fields;
+using scenario::kSnapshots;
 
 struct VerifySnapshot {
   std::string id = "all";

@@ -21,6 +21,7 @@ constexpr Duration kExitGrace = std::chrono::seconds(5);
 
 // QEMU's main loop answers at once unless it waits for a vCPU, or hangs itself.
 constexpr Duration kGlance = std::chrono::seconds(3);
+constexpr Duration kLook = std::chrono::seconds(10);
 
 // Queues of a vsock device, in order: receive, transmit, event (VIRTIO 1.2, section 5.10.2).
 constexpr unsigned kVsockEventQueue = 2;
@@ -240,7 +241,7 @@ Async<std::vector<VcpuState>> QemuVm::vcpus(std::vector<MemoryBytes> memories) {
     CO_SNAP_TRY(co_await debugger->leave());
     co_return states;
   };
-  Result<std::vector<VcpuState>> states = co_await look(std::move(memories));
+  Result<std::vector<VcpuState>> states = co_await with_deadline(kLook, "QEMU's debugger", look(std::move(memories)));
   if (!states) co_return co_await explained(states.error());
   co_return states;
 }

@@ -1,0 +1,257 @@
+#include "harness/scenario/course.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "harness/scenario/scenario.h"
+
+namespace snaphammer::scenario {
+namespace {
+
+const std::set<Guest> kAnyGuest = {Guest::kNone, Guest::kRunning, Guest::kPaused};
+
+/// Rounds of a loop after which what may be the case does not change any more.
+constexpr int kRoundsFollowed = 8;
+/// In deeper loops nothing is certain after the first round: following each round of each would take for ever.
+constexpr int kLoopsFollowed = 3;
+/// Beyond it nobody counts.
+constexpr std::uint64_t kMostClones = 1'000'000;
+
+std::string describe(const std::set<Guest>& guest) {
+  std::vector<std::string> states;
+  for (const Guest state : guest) {
+    states.emplace_back(state == Guest::kNone     ? "there is no guest"
+                        : state == Guest::kPaused ? "the guest is paused"
+                                                  : "the guest runs");
+  }
+  return fmt::format("{}", fmt::join(states, ", or "));
+}
+
+std::string advice_for(const std::set<Guest>& guest, bool had_one) {
+  if (guest.contains(Guest::kNone)) return had_one ? "`boot` or `restore` before it" : "begin with `- boot: {}`";
+  return guest.contains(Guest::kPaused) ? "`resume` it first" : "`pause` or `freeze` it first, or leave this step out";
+}
+
+std::set<std::string> both(const std::set<std::string>& one, const std::set<std::string>& other) {
+  std::set<std::string> common;
+  std::set_intersection(one.begin(), one.end(), other.begin(), other.end(), std::inserter(common, common.end()));
+  return common;
+}
+
+}  // namespace
+
+std::string Course::present_step() const { return fmt::format("`{}` (line {})", step_->name(), step_->where.line); }
+
+void Course::fail(const std::string& why, std::string advice, std::optional<Position> where) {
+  if (!certain_) return;
+  reader_.fail(where.value_or(step_->where), fmt::format("{} cannot work {}here: {}", step_->name(), round_, why),
+               std::move(advice));
+}
+
+void Course::follow(const StepList& steps) {
+  for (const auto& step : steps) follow(*step);
+}
+
+void Course::follow(const Step& step) {
+  const bool goes_on = step.control.on_error == OnError::kContinue;
+  const Step* const outer = std::exchange(step_, &step);
+  const bool was_certain = std::exchange(certain_, certain_ && !goes_on);
+  const Moment before = now_;
+  step.follow(*this);
+  if (goes_on) {  // Wherever it failed.
+    now_ = joined(std::move(now_), before);
+    now_.guest = kAnyGuest;
+    now_.restoring = true;
+  }
+  certain_ = was_certain;
+  step_ = outer;
+}
+
+void Course::end() {
+  if (awaited_) {
+    reader_.fail(awaited_->where, fmt::format("no later step comes to {}", awaited_->point),
+                 "put this before the step whose sequence is to stop there: a `restore`, or a `snapshot`");
+  }
+  for (const auto& [number, where] : clones_needed_) {
+    if (!clones_ || number <= *clones_) continue;
+    reader_.fail(where, fmt::format("no step makes clone-{}", number),
+                 *clones_ == 0 ? "add `- clone: {from: SNAPSHOT}`" : fmt::format("there are {} at most", *clones_));
+  }
+}
+
+void Course::needs(std::initializer_list<Guest> any_of) {
+  const bool can_be = std::any_of(any_of.begin(), any_of.end(), [this](Guest g) { return now_.guest.contains(g); });
+  if (can_be) {
+    // Where the step succeeds it was one of these.
+    std::erase_if(now_.guest, [&](Guest g) { return std::find(any_of.begin(), any_of.end(), g) == any_of.end(); });
+    return;
+  }
+  const std::string since = now_.because.empty() ? "" : " since " + now_.because;
+  fail(describe(now_.guest) + since, advice_for(now_.guest, !now_.because.empty()));
+  lose_track();  // What follows from it is not said again.
+}
+
+void Course::becomes(Guest guest) {
+  now_.guest = {guest};
+  now_.because = present_step();
+}
+
+void Course::begins_anew(Guest guest) {
+  becomes(guest);
+  now_.workloads = {};
+  now_.restoring = false;
+}
+
+void Course::starts(const std::string& as, const std::string& program) {
+  if (now_.workloads.sure.contains(as)) {
+    fail(fmt::format("a workload '{}' runs in the guest already", as), "give it another name with `as`");
+  }
+  programs_[as] = program;
+  now_.workloads.sure.insert(as);
+  now_.workloads.possible.insert(as);
+}
+
+void Course::stops(const std::string& as) {
+  needs_workload(as);
+  now_.workloads.sure.erase(as);
+  now_.workloads.possible.erase(as);
+}
+
+void Course::stops_all() { now_.workloads = {}; }
+
+void Course::needs_workload(const std::string& as) {
+  if (now_.workloads.any || now_.workloads.possible.contains(as)) return;
+  fail(fmt::format("there is no workload '{}' in this guest", as),
+       "it was stopped, ended with its guest, or was started after the snapshot that was restored");
+  now_.workloads.possible.insert(as);
+}
+
+void Course::takes(const std::string& snapshot) {
+  comes_through("pause");
+  now_.snapshots[snapshot] = now_.workloads;
+}
+
+void Course::brings_back(const std::string& snapshot, Guest guest) {
+  const bool may_stop = comes_through("restore");
+  const auto taken = now_.snapshots.find(snapshot);
+  begins_anew(guest);
+  if (may_stop) now_.guest.insert(Guest::kPaused);
+  now_.workloads = taken == now_.snapshots.end() ? Workloads{.sure = {}, .possible = {}, .any = true} : taken->second;
+  now_.restoring = true;
+}
+
+void Course::needs_earlier_snapshot() {
+  if (now_.snapshots.empty()) fail("a diff needs an earlier snapshot", "take a full one first");
+}
+
+// `restore` ends just after the first point at which vCPUs run.
+bool Course::awaits(const std::string& point, Position where) {
+  const bool under_way = now_.restoring && point.starts_with("restore.") && point != "restore.ready:before";
+  if (!under_way && !side_by_side_) awaited_ = Awaited{point, where};
+  return under_way || side_by_side_;
+}
+
+bool Course::comes_through(std::string_view sequence) {
+  if (!awaited_ || !awaited_->point.starts_with(sequence)) return false;
+  awaited_.reset();
+  return true;
+}
+
+void Course::needs_symbol(const std::string& symbol, const std::string& in, Position where) {
+  if (!reader_.options().symbols || !std::holds_alternative<DefaultImage>(vm_.image)) return;
+  const auto program = programs_.find(in);
+  const Result<void> known =
+      reader_.options().symbols->expect(program == programs_.end() ? in : program->second, symbol);
+  if (!known) reader_.fail(where, known.error().message(), known.error().advice());
+}
+
+void Course::makes_clones(unsigned count) {
+  if (clones_) *clones_ += count;
+}
+
+void Course::needs_clone(unsigned number) { clones_needed_.emplace(number, step_->where); }
+
+void Course::repeats(const StepList& steps, std::optional<unsigned> times) {
+  const std::optional<std::uint64_t> clones_before = clones_;
+  const std::size_t errors = reader_.diagnostics().size();
+  const bool was_certain = certain_;
+  ++loops_;
+  follow(steps);
+  const bool failed = reader_.diagnostics().size() != errors;
+  if (clones_ && *clones_ > *clones_before) {
+    const std::uint64_t a_round = *clones_ - *clones_before;
+    clones_.reset();
+    if (times && *clones_before < kMostClones) clones_ = *clones_before + a_round * *times;
+  }
+  const std::optional<std::uint64_t> clones_after = clones_;
+  if (times != 1u) {
+    if (loops_ <= kLoopsFollowed && times && !failed) {
+      round_ = "in the second round ";
+      follow(steps);
+      round_.clear();
+    }
+    // Whatever comes in later rounds: they end where all of them could.
+    certain_ = false;
+    Moment after = now_;
+    for (int round = 0; round < kRoundsFollowed && loops_ <= kLoopsFollowed; ++round) {
+      follow(steps);
+      now_ = joined(std::move(now_), after);
+      if (now_ == after) break;
+      after = now_;
+    }
+    if (loops_ > kLoopsFollowed) lose_track();
+  }
+  clones_ = clones_after;
+  certain_ = was_certain;
+  --loops_;
+}
+
+void Course::runs_together(const std::vector<StepList>& branches) {
+  const bool was_certain = std::exchange(certain_, false);
+  const bool was_side_by_side = std::exchange(side_by_side_, true);
+  for (const StepList& branch : branches) {
+    lose_track();
+    follow(branch);
+  }
+  lose_track();
+  certain_ = was_certain;
+  side_by_side_ = was_side_by_side;
+}
+
+void Course::lose_track() {
+  now_.guest = kAnyGuest;
+  now_.because.clear();
+  now_.workloads = {.sure = {}, .possible = {}, .any = true};
+  now_.restoring = true;
+  for (auto& [name, workloads] : now_.snapshots) workloads = {.sure = {}, .possible = {}, .any = true};
+}
+
+Course::Moment Course::joined(Moment one, const Moment& other) {
+  const auto join = [](Workloads& into, const Workloads& from) {
+    into.sure = both(into.sure, from.sure);
+    into.possible.insert(from.possible.begin(), from.possible.end());
+    into.any |= from.any;
+  };
+  one.guest.insert(other.guest.begin(), other.guest.end());
+  if (one.because != other.because) one.because.clear();
+  join(one.workloads, other.workloads);
+  one.restoring |= other.restoring;
+  for (const auto& [name, workloads] : other.snapshots) {
+    const auto [known, is_new] = one.snapshots.emplace(name, workloads);
+    if (!is_new) join(known->second, workloads);
+  }
+  return one;
+}
+
+void check_course(Reader& reader, const Scenario& scenario) {
+  const auto ends_in_error = [](const Expectation& entry) { return entry.verdict == Verdict::kError; };
+  if (std::any_of(scenario.expect.begin(), scenario.expect.end(), ends_in_error)) return;
+  Course course(reader, scenario.vm);
+  course.follow(scenario.steps);
+  course.end();
+}
+
+}  // namespace snaphammer::scenario

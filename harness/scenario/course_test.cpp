@@ -1,0 +1,165 @@
+// Steps where they cannot work are errors before anything runs; what may work is left to the run.
+#include <gmock/gmock.h>
+
+#include "harness/scenario/testing/errors_of.h"
+
+namespace snaphammer::scenario {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+/// Line 4 is the first step.
+std::string errors_in(const std::string& steps, const std::string& more = {}) {
+  return errors_of("version: 1\nname: x\nsteps:\n" + steps + more);
+}
+
+constexpr const char* kZp = "  - start: {workload: zero-pages, as: zp}\n";
+
+TEST(Course, WithoutAGuestNothingCanBeDoneInIt) {
+  EXPECT_EQ(errors_in("  - exec: {command: [ls]}\n"),
+            "4:5: exec cannot work here: there is no guest; begin with `- boot: {}`\n");
+  for (const char* step : {"start: {workload: zero-pages}", "quiesce", "unquiesce", "pause", "resume", "snapshot",
+                           "await_healthy", "exec_stress: {}", "connect: {port: 80}", "freeze: {at: {symbol: f}}"}) {
+    EXPECT_THAT(errors_in(fmt::format("  - {}\n", step)), HasSubstr("4:5: ")) << step;
+    EXPECT_EQ(errors_in(fmt::format("  - boot\n  - pause\n  - destroy\n  - {}\n", step)).find("7:5: "), 0u) << step;
+  }
+  EXPECT_EQ(errors_in("  - boot\n  - destroy\n  - exec: {command: [ls]}\n"),
+            "6:5: exec cannot work here: there is no guest since `destroy` (line 5); `boot` or `restore` before it\n");
+  EXPECT_EQ(errors_in("  - run_for: 1ms\n  - check: all\n  - stop: all\n  - heal: all\n  - destroy\n"), "");
+}
+
+TEST(Course, OneStepOutOfPlaceIsOneError) {
+  EXPECT_EQ(errors_in("  - exec: {command: [ls]}\n  - exec: {command: [ls]}\n  - pause\n  - resume\n"),
+            "4:5: exec cannot work here: there is no guest; begin with `- boot: {}`\n");
+}
+
+TEST(Course, APausedGuestAnswersNothing) {
+  EXPECT_EQ(errors_in("  - boot\n  - pause\n  - pause\n"),
+            "6:5: pause cannot work here: the guest is paused since `pause` (line 5); `resume` it first\n");
+  EXPECT_THAT(errors_in("  - boot\n  - snapshot: {resume: false}\n  - exec: {command: [ls]}\n"),
+              StartsWith("6:5: exec"));
+  EXPECT_THAT(errors_in(fmt::format("  - boot\n{}  - freeze: {{at: {{symbol: f}}}}\n  - check: all\n", kZp)),
+              StartsWith("7:5: check"));
+  EXPECT_THAT(errors_in("  - boot\n  - pause\n  - snapshot\n  - exec: {command: [ls]}\n"), StartsWith("7:5: exec"));
+  EXPECT_EQ(errors_in("  - boot\n  - pause\n  - snapshot\n  - resume\n  - snapshot\n  - exec: {command: [ls]}\n"), "");
+  EXPECT_EQ(errors_in("  - boot\n  - pause\n  - freeze: {at: {symbol: f}}\n  - snapshot\n"), "");
+  EXPECT_EQ(errors_in("  - boot\n  - resume\n"),
+            "5:5: resume cannot work here: the guest runs since `boot` (line 4); `pause` or `freeze` it first, "
+            "or leave this step out\n");
+}
+
+TEST(Course, AWorkloadIsThereFromItsStartToItsStop) {
+  const std::string started = fmt::format("  - boot\n{}", kZp);
+  EXPECT_EQ(errors_in(started + "  - stop: zp\n  - check: zp\n"),
+            "7:5: check cannot work here: there is no workload 'zp' in this guest; it was stopped, ended with its "
+            "guest, or was started after the snapshot that was restored\n");
+  EXPECT_EQ(errors_in(started + kZp),
+            "6:5: start cannot work here: a workload 'zp' runs in the guest already; give it another name with `as`\n");
+  EXPECT_EQ(errors_in(started + "  - stop: all\n" + kZp + "  - check: zp\n"), "");
+  EXPECT_THAT(errors_in(started + "  - boot\n  - stop: zp\n"), StartsWith("7:5: stop"));
+  EXPECT_EQ(errors_in(started + "  - boot\n" + kZp), "") << "Another guest, another workload of that name.";
+}
+
+TEST(Course, ARestoreBringsBackTheWorkloadsOfItsSnapshot) {
+  const std::string taken = fmt::format("  - boot\n  - snapshot: {{id: s1}}\n{}  - snapshot: {{id: s2}}\n", kZp);
+  EXPECT_EQ(errors_in(taken + "  - stop: zp\n  - restore: {from: s2}\n  - check: zp\n"), "");
+  EXPECT_THAT(errors_in(taken + "  - restore: {from: s1}\n  - check: zp\n"), StartsWith("9:5: check"));
+  EXPECT_EQ(errors_in(taken + "  - restore: {from: s1}\n" + kZp), "");
+}
+
+TEST(Course, ADiffNeedsAnEarlierSnapshot) {
+  EXPECT_EQ(errors_in("  - boot\n  - snapshot: {type: diff}\n"),
+            "5:5: snapshot cannot work here: a diff needs an earlier snapshot; take a full one first\n");
+  EXPECT_EQ(errors_in("  - boot\n  - snapshot\n  - snapshot: {type: diff}\n"), "");
+}
+
+TEST(Course, AStepThatMayFailIsNoError) {
+  EXPECT_EQ(errors_in("  - boot\n  - pause\n  - pause: {on_error: continue}\n  - exec: {command: [ls]}\n"), "");
+  EXPECT_EQ(errors_in("  - exec: {command: [ls]}\n", "expect: [{verdict: error}]\n"), "");
+  EXPECT_EQ(errors_in("  - loop: {times: 2, steps: [{exec: {command: [ls]}}], on_error: continue}\n"), "");
+}
+
+TEST(Course, SideBySideNothingIsCertain) {
+  EXPECT_EQ(errors_in("  - parallel: [[boot], [{exec: {command: [ls]}}]]\n  - pause\n"), "");
+  EXPECT_EQ(errors_in("  - boot\n  - parallel: [[pause], [pause], [destroy]]\n  - resume\n"), "");
+  EXPECT_THAT(errors_in("  - parallel: [[boot], [boot]]\n  - destroy\n  - pause\n"), StartsWith("6:5: pause"));
+}
+
+TEST(Course, EachRoundOfALoopBeginsWhereTheOneBeforeItEnded) {
+  EXPECT_EQ(errors_in("  - boot\n  - loop: {times: 2, steps: [pause]}\n"),
+            "5:30: pause cannot work in the second round here: the guest is paused since `pause` (line 5); `resume` it "
+            "first\n");
+  EXPECT_EQ(errors_in("  - boot\n  - loop: {times: 1, steps: [pause]}\n"), "");
+  EXPECT_EQ(errors_in("  - boot\n  - loop: {for: 1s, steps: [pause]}\n"), "") << "It may have one round.";
+  EXPECT_EQ(errors_in("  - boot\n  - loop: {times: 9, steps: [pause, resume]}\n  - exec: {command: [ls]}\n"), "");
+  EXPECT_EQ(errors_in("  - loop: {times: 2, steps: [boot, {exec: {command: [ls]}}, destroy]}\n"), "");
+  // After one round paused, after two running: a step that needs either may be right.
+  EXPECT_EQ(errors_in("  - boot\n  - loop: {for: 1s, steps: [{pause: {on_error: continue}}]}\n  - resume\n"), "");
+}
+
+TEST(Course, LoopsOfLoopsAreFollowedInBoundedTime) {
+  std::string steps = "boot";
+  for (int depth = 0; depth < 15; ++depth) steps = "{loop: {times: 9, steps: [" + steps + ", pause, resume]}}";
+  EXPECT_EQ(errors_in("  - " + steps + "\n"), "");
+}
+
+TEST(Course, AFreezeInAPhaseNeedsASequenceThatComesThere) {
+  const auto errors = [](const char* before, const char* phase, const char* after = "") {
+    return errors_in(
+        fmt::format("  - boot\n  - snapshot\n{}  - freeze: {{at: {{phase: \"{}\"}}}}\n{}", before, phase, after));
+  };
+  EXPECT_EQ(errors("  - restore\n", "restore.init"), "");
+  EXPECT_EQ(errors("  - restore\n", "restore.init", "  - resume\n"), "");
+  EXPECT_EQ(errors("", "restore.init", "  - restore\n  - snapshot\n  - restore\n"), "");
+  EXPECT_EQ(errors("", "restore.ready", "  - restore\n  - resume\n"), "");
+  EXPECT_EQ(errors("", "pause.prepare", "  - snapshot\n  - exec: {command: [ls]}\n"), "");
+  EXPECT_EQ(errors("  - destroy\n", "restore.ready", "  - restore\n"), "");
+  EXPECT_EQ(errors("  - restore\n  - await_healthy\n", "restore.init"),
+            "8:26: no later step comes to restore.init:before; put this before the step whose sequence is to stop "
+            "there: a `restore`, or a `snapshot`\n");
+  EXPECT_THAT(errors("", "restore.init", "  - snapshot\n"), HasSubstr("no later step comes to restore.init"));
+  EXPECT_THAT(errors("  - restore\n", "restore.ready"), HasSubstr("no later step comes to restore.ready"));
+  EXPECT_THAT(errors("", "pause.prepare"), HasSubstr("no later step comes to pause.prepare"));
+  EXPECT_EQ(errors_in("  - boot\n  - parallel: [[{freeze: {at: {phase: pause.prepare}}}], [snapshot]]\n"), "");
+}
+
+TEST(Course, AFaultOfACloneNeedsThatClone) {
+  const std::string inject = "  - inject: {fault: uffd.delay, args: {guest: clone-3}}\n";
+  EXPECT_EQ(errors_in(inject), "4:5: no step makes clone-3; add `- clone: {from: SNAPSHOT}`\n");
+  EXPECT_EQ(errors_in(inject + "  - boot\n  - snapshot: {id: s1}\n  - clone: {from: s1, count: 2}\n"),
+            "4:5: no step makes clone-3; there are 2 at most\n");
+  EXPECT_EQ(errors_in(inject + "  - boot\n  - snapshot: {id: s1}\n  - clone: {from: s1, count: 3}\n"), "");
+  const std::string loop =
+      inject + "  - boot\n  - snapshot: {id: s1}\n  - loop: {%, steps: [{clone: {from: s1, count: 1}}]}\n";
+  const auto with = [&loop](const char* rounds) { return std::string(loop).replace(loop.find('%'), 1, rounds); };
+  EXPECT_EQ(errors_in(with("times: 3")), "");
+  EXPECT_EQ(errors_in(with("times: 2")), "4:5: no step makes clone-3; there are 2 at most\n");
+  EXPECT_EQ(errors_in(with("for: 1s")), "");
+}
+
+class Symbols final : public KnownSymbols {
+ public:
+  Result<void> expect(const std::string& program, const std::string& symbol) const override {
+    if (symbol == "of_" + program) return {};
+    return Error(ErrorKind::kInvalid, "no " + symbol + " in " + program).advise("try another");
+  }
+};
+
+TEST(Course, SymbolsAreThoseOfTheProgramThatAWorkloadRuns) {
+  const ReadOptions options{.symbols = std::make_shared<Symbols>()};
+  const auto errors = [&options](const char* symbol, const char* in, const char* more = "") {
+    return errors_of(fmt::format("version: 1\nname: x\nsteps:\n  - boot\n  - start: {{workload: go-heap, as: books}}\n"
+                                 "  - freeze: {{at: {{symbol: {}, in: {}}}}}\n{}",
+                                 symbol, in, more),
+                     options);
+  };
+  EXPECT_EQ(errors("of_kernel", "kernel"), "");
+  EXPECT_EQ(errors("of_go-heap", "books"), "");
+  EXPECT_EQ(errors("f", "books"), "6:27: no f in go-heap; try another\n");
+  EXPECT_EQ(errors("f", "kernel"), "6:27: no f in kernel; try another\n");
+  EXPECT_EQ(errors("f", "kernel", "vm: {image: {kernel: k, initramfs: i}}\n"), "") << "An image of the user's own.";
+}
+
+}  // namespace
+}  // namespace snaphammer::scenario
