@@ -55,6 +55,13 @@ TEST_F(CliTest, AMissingScenarioIs2) {
 
 TEST_F(CliTest, AnInconclusiveRunIs3) { EXPECT_EQ(run({scenario("unfit", {"unfit"})}), 3); }
 
+TEST_F(CliTest, ASkippedRunFailsNothingAndIsSaidToBeNotRun) {
+  EXPECT_EQ(run({scenario("lacking", {"skip"}), scenario("good", {"pass"})}), 0);
+  EXPECT_THAT(out(), AllOf(HasSubstr("skipped      not run "), HasSubstr("1 skipped")));
+}
+
+TEST_F(CliTest, ACampaignOfWhichAllIsSkippedIs3) { EXPECT_EQ(run({scenario("lacking", {"skip"})}), 3); }
+
 TEST_F(CliTest, WorkersAreToldWhichAcceleratorTheHostHas) {
   EXPECT_EQ(run({scenario("told", {"choose_accel"})}), 0);
   EXPECT_EQ(results().at("runs").at(0).at("accel_reason"), "scripted") << "as the campaign's own look at the host says";

@@ -25,6 +25,7 @@ std::string kinds_of_findings(const report::RunResult& run) {
 
 const char* judgement_of(const report::RunResult& run) {
   if (run.expected) return "as expected";
+  if (run.verdict == report::Verdict::kSkipped) return "not run";
   return run.known.empty() ? "UNEXPECTED" : "known";
 }
 

@@ -37,6 +37,14 @@ TEST_F(Hang, AGuestThatAnswersIsShownWithItsTasksBelowTheLineThatTheReportShows)
   EXPECT_THAT(diagnosis(), AllOf(StartsWith(where + "\n"), HasSubstr("RIP="), kTasks, HasSubstr("this run's worker")));
 }
 
+TEST_F(Hang, AWrongAnswerIsNoHang) {
+  EXPECT_EQ(run({write_scenario("wrong", "steps:\n  - boot: {}\n  - exec: {command: [\"false\"]}\n")}), 1);
+  const nlohmann::json wrong = finding("unhealthy");
+  EXPECT_EQ(wrong.at("message"), "'false' exited with status 1, expected exit status 0");
+  EXPECT_EQ(wrong.at("evidence").at("examples").at(0).at("ended"), "exited with status 1");
+  EXPECT_FALSE(std::filesystem::exists(artifact("hang.txt")));
+}
+
 TEST_F(Hang, AVcpuIsSaidToBeWhereItIs) {
   EXPECT_EQ(run({write_scenario("frozen", "steps:\n  - boot: {}\n  - start: {workload: cpp-heap, as: heap}\n" +
                                               std::string(kEndless) +

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "harness/e2e/real_campaign.h"
+#include "lib/vmm/accel_probe.h"
 
 namespace snaphammer::e2e {
 namespace {
@@ -41,6 +42,13 @@ TEST_F(UnfitHost, AMissingVmmIs3AndNamesThePackage) {
 TEST_F(UnfitHost, DeniedUserfaultfdIs3AndSaysWhatToAllow) {
   EXPECT_EQ(run({write_scenario("any", kBootOnly)}, {WITHOUT_USERFAULTFD}), 3);
   EXPECT_THAT(err(), AllOf(HasSubstr("userfaultfd"), HasSubstr("vm.unprivileged_userfaultfd")));
+}
+
+TEST_F(UnfitHost, AScenarioThatAsksForKvmIsSkippedWhereThereIsNone) {
+  if (vmm::choose_accel(vmm::Accel::kKvm)) GTEST_SKIP() << "this host has KVM";
+  EXPECT_EQ(run({write_scenario("kvm", std::string("vm: {accel: kvm}\n") + kBootOnly)}), 3);
+  EXPECT_EQ(only_run().at("verdict"), "skipped");
+  EXPECT_THAT(only_run().at("message").get<std::string>(), HasSubstr("KVM was asked for"));
 }
 
 // With out/ on a small file system, in a mount namespace of the campaign's own.

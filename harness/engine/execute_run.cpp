@@ -6,6 +6,7 @@
 
 #include "harness/engine/run_context.h"
 #include "harness/engine/runtime_binding.h"
+#include "lib/vmm/accel_probe.h"
 #include "lib/vmm/qemu/qemu_backend.h"
 
 namespace snaphammer::engine {
@@ -55,11 +56,25 @@ void conclude(report::RunResult& result, const std::string& not_tried, const Res
   result.message = error.describe();
 }
 
+// The scenario asks for what this host has not: nothing is tried, and nothing said about the guest.
+report::RunResult skipped(const scenario::RunPlan& plan, const Error& missing) {
+  report::RunResult result;
+  result.id = plan.id;
+  result.scenario = plan.scenario->name;
+  result.point = plan.point;
+  result.seed = plan.seed;
+  result.verdict = report::Verdict::kSkipped;
+  result.message = missing.describe();
+  result.expected = scenario::judge(plan, result).expected;
+  return result;
+}
+
 }  // namespace
 
 Async<report::RunResult> execute_run(scenario::RunPlan plan, RunPaths paths, RunEvents events) {
   const std::filesystem::path directory = std::filesystem::absolute(plan.source->file).parent_path();
   CO_SNAP_ASSIGN(vmm::VmConfig vm, vm_config(plan.scenario->vm, paths.installation.guest_image, directory));
+  if (const auto accel = vmm::choose_accel(vm.accel); !accel) co_return skipped(plan, accel.error());
   CO_SNAP_ASSIGN(sandbox::SandboxConfig config, sandbox_config(plan.scenario->runtime, std::move(vm)));
   vmm::QemuBackend backend({.interposer = paths.installation.interposer});
   const asio::any_io_executor executor = co_await asio::this_coro::executor;

@@ -216,8 +216,9 @@ class HangDiagnosis {
 
 const report::Finding* hang_among(const std::vector<report::Finding>& findings) {
   const auto found = std::find_if(findings.begin(), findings.end(), [](const report::Finding& finding) {
+    const nlohmann::json& evidence = finding.evidence.at("examples").front();
     return std::find(kFindings.begin(), kFindings.end(), finding.id) != kFindings.end() &&
-           !finding.evidence.at("examples").front().contains(kOfClone);
+           !evidence.contains(kOfClone) && !evidence.contains(kCommandEnded);
   });
   return found == findings.end() ? nullptr : &*found;
 }

@@ -27,6 +27,9 @@ inline constexpr const char* kHangFile = "hang.txt";
 /// The key of a finding's evidence under which a clone is named that it is about.
 inline constexpr const char* kOfClone = "clone";
 
+/// The key under which it says how a command ended, though wrongly: the guest answered, so nothing hung.
+inline constexpr const char* kCommandEnded = "ended";
+
 /// The first finding that says that the run's own guest did not answer in time; null when there is none.
 const report::Finding* hang_among(const std::vector<report::Finding>& findings);
 

@@ -1,6 +1,7 @@
 // exec: {command: [uname, -r], expect_exit: 0}
 #include <fmt/format.h>
 
+#include "harness/engine/hang_diagnosis.h"
 #include "harness/engine/run_context.h"
 #include "harness/scenario/step_registration.h"
 #include "harness/steps/exec_findings.h"
@@ -52,6 +53,7 @@ Async<void> execute(const Exec& options, engine::RunContext& run) {
                                 options.expect_exit, done->error.empty() ? "" : "; ", done->error));
   co_return run.fail("unhealthy", wrong,
                      {{"command", options.command},
+                      {engine::kCommandEnded, done->end.describe()},
                       {"stdout", done->output.substr(0, kShownOutput)},
                       {"stderr", done->error_output.substr(0, kShownOutput)}});
 }

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "harness/engine/hang_diagnosis.h"
 #include "harness/engine/run_context.h"
 #include "harness/scenario/step_registration.h"
 #include "harness/steps/exec_findings.h"
@@ -61,10 +62,11 @@ Async<Duration> slowest_at_once(const ExecStress& options, engine::RunContext& r
   Duration slowest{};
   for (std::size_t slot = 0; slot < outcomes.size(); ++slot) {
     const Result<agent::ExecResult>& outcome = outcomes[slot];
-    const nlohmann::json evidence = {{"number", slot + 1}, {"of", options.parallel}, {"command", options.command}};
+    nlohmann::json evidence = {{"number", slot + 1}, {"of", options.parallel}, {"command", options.command}};
     if (!outcome) co_return run.fail(finding_of_exec_error(outcome.error()), outcome.error(), evidence);
     slowest = std::max(slowest, outcome->duration);
     if (outcome->success()) continue;
+    if (!outcome->timed_out) evidence[engine::kCommandEnded] = outcome->end.describe();
     const Error failed(ErrorKind::kUnavailable,
                        fmt::format("command {} of {} {} after {:.0f} ms; {}", slot + 1, options.parallel,
                                    outcome->timed_out ? "did not end in time" : outcome->end.describe(),
