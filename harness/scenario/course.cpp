@@ -45,10 +45,9 @@ std::set<std::string> both(const std::set<std::string>& one, const std::set<std:
 
 std::string Course::present_step() const { return fmt::format("`{}` (line {})", step_->name(), step_->where.line); }
 
-void Course::fail(const std::string& why, std::string advice, std::optional<Position> where) {
+void Course::fail(const std::string& why, std::string advice) {
   if (!certain_) return;
-  reader_.fail(where.value_or(step_->where), fmt::format("{} cannot work {}here: {}", step_->name(), round_, why),
-               std::move(advice));
+  reader_.fail(step_->where, fmt::format("{} cannot work {}here: {}", step_->name(), round_, why), std::move(advice));
 }
 
 void Course::follow(const StepList& steps) {

@@ -11,6 +11,7 @@
 //   }
 #pragma once
 
+#include <cstdint>
 #include <initializer_list>
 #include <map>
 #include <optional>
@@ -40,7 +41,7 @@ class Course {
   /// Once all steps were followed: what can only be judged then.
   void end();
 
-  // For steps. Errors are at the present step unless a place is given.
+  // For steps. Errors are at the present step, or where they say.
 
   /// An error unless the guest may be one of these.
   void needs(std::initializer_list<Guest> any_of);
@@ -95,10 +96,10 @@ class Course {
   };
 
   void follow(const Step& step);
-  /// The present step cannot work, because of `why`; nothing unless it is certain to be carried out.
   /// The present step begins a sequence of this name, "restore" or "pause". Whether it may be stopped in it.
   bool comes_through(std::string_view sequence);
-  void fail(const std::string& why, std::string advice, std::optional<Position> where = {});
+  /// The present step cannot work, because of `why`; nothing unless it is certain to be carried out.
+  void fail(const std::string& why, std::string advice);
   std::string present_step() const;
   /// Nothing is known of the guest any more.
   void lose_track();

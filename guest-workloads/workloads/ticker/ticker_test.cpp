@@ -233,11 +233,12 @@ TEST_F(Program, TimersThatFireLateAreAFinding) {
   ::kill(pid, SIGSTOP);
   ::usleep(1'000'000);  // The time that is to be missed.
   ::kill(pid, SIGCONT);
-  send("check");
-  const auto finding = next("finding");
-  EXPECT_EQ(finding["id"], "clock-skew");
-  EXPECT_THAT(finding["message"].get<std::string>(), HasSubstr("timer-"));
-  EXPECT_EQ(next("verdict")["pass"], false);
+  const auto verdict = check();
+  // Its counters tell why there is none: a clock of this host that jumped meanwhile looks like a restore.
+  ASSERT_THAT(findings, testing::Not(IsEmpty())) << verdict;
+  EXPECT_EQ(findings[0]["id"], "clock-skew");
+  EXPECT_THAT(findings[0]["message"].get<std::string>(), HasSubstr("timer-"));
+  EXPECT_EQ(verdict["pass"], false);
 }
 
 TEST_F(Program, ACheckWaitsForEveryTimer) {
