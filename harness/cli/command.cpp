@@ -8,6 +8,7 @@ int exit_code_of(const Error& error) {
       return kInvalidInput;
     case ErrorKind::kUnfit:
     case ErrorKind::kUnavailable:
+    case ErrorKind::kRefused:
       return kUnfitHost;
     case ErrorKind::kCancelled:
       return kInterrupted;

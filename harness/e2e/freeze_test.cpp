@@ -93,12 +93,25 @@ TEST_F(Freeze, AGuestThatStandsStillGoesOnToTheNextPoint) {
   EXPECT_THAT(place_of(freezes.at(1)), StartsWith("__alloc_pages"));
 }
 
+// The sequence goes on from where vCPUs were stopped, up to where it needs them.
+TEST_F(Freeze, APhaseThatTheRestoreIsPastIsSaidToBe) {
+  EXPECT_EQ(run({write_scenario("past", std::string(kBusy) +
+                                            "  - snapshot: {id: s1}\n  - restore: {from: s1}\n"
+                                            "  - freeze: {at: {phase: restore.init}}\n"
+                                            "  - freeze: {at: {phase: restore.first-exec}}\n"
+                                            "  - freeze: {at: {phase: restore.health}}\n")}),
+            3);
+  EXPECT_EQ(only_run().at("freezes").size(), 2u);
+  EXPECT_THAT(only_run().at("message").get<std::string>(),
+              HasSubstr("freeze: the restore had come past restore.health when this step began"));
+}
+
 TEST_F(Freeze, ASequenceThatNeverComesThereSaysNothingAboutTheGuest) {
   const std::string never =
       "runtime: {pause: {balloon: off}}\n" + std::string(kBusy) +
-      "  - freeze: {at: {phase: pause.inflate-balloon}}\n  - snapshot: {id: s1}\n  - check: all\n";
+      "  - freeze: {at: {phase: \"pause.inflate-balloon:after\"}}\n  - snapshot: {id: s1}\n  - check: all\n";
   EXPECT_EQ(run({write_scenario("gone-by", never)}), 3);
-  EXPECT_EQ(only_run().at("message"), "freeze: no sequence came to pause.inflate-balloon:before");
+  EXPECT_EQ(only_run().at("message"), "freeze: no sequence came to pause.inflate-balloon:after");
 }
 
 }  // namespace

@@ -39,6 +39,26 @@ TEST_F(InFlight, AnExecThatOutlastsTheGraceIsEndedAndItsCallerIsTold) {
   EXPECT_LT(phase_ms("force-close"), 10'000);
 }
 
+// The host's wait holds the pause where it refuses everything.
+TEST_F(InFlight, WhatAPauseRefusesIsNoFinding) {
+  EXPECT_EQ(run({write_scenario(
+                "refused",
+                "steps:\n  - boot: {}\n  - start: {workload: cpp-heap, as: heap}\n"
+                "  - inject: {fault: host.wait, when: {phase: pause.freeze}, args: {by: 2s}}\n"
+                "  - parallel:\n    - [{snapshot: {id: s1}}]\n"
+                "    - [{run_for: 500ms}, {exec: {command: [\"true\"], on_error: continue}},\n"
+                "       {exec_stress: {parallel: 3, on_error: continue}}, {check: heap, on_error: continue},\n"
+                "       {start: {workload: spawn, on_error: continue}}, {stop: heap, on_error: continue},\n"
+                "       {quiesce: {on_error: continue}}, {await_healthy: {on_error: continue}}]\n"
+                "  - check: heap\n")}),
+            0)
+      << out();
+  const std::string log = content_of(file("out") / only_run().at("artifacts").get<std::string>() / "worker.log");
+  for (const char* refused : {"exec: refused", "check heap: refused", "start spawn: refused", "quiesce: refused"}) {
+    EXPECT_THAT(log, HasSubstr(refused));
+  }
+}
+
 TEST_F(InFlight, AnExecThatEndsWithinTheGraceIsWaitedFor) {
   EXPECT_EQ(run({write_scenario("drained",
                                 "steps:\n  - boot: {}\n"

@@ -53,11 +53,36 @@ TEST_F(Restore, OnlyWorkloadsThatTheSnapshotHasAreAsked) {
 TEST_F(Restore, AGuestThatWasLeftPausedIsNoHang) {
   EXPECT_EQ(run({write_scenario("paused",
                                 "steps:\n  - boot: {}\n  - start: {workload: zero-pages, as: zp, args: {resident: 1MiB}}\n"
-                                "  - pause: {}\n  - check: all\n")}),
-            4)
+                                "  - pause: {}\n  - check: all\nexpect: [{verdict: error}]\n")}),
+            0)
       << out();
   EXPECT_TRUE(only_run().at("findings").empty());
   EXPECT_THAT(only_run().at("message").get<std::string>(), testing::HasSubstr("the guest is paused"));
+}
+
+TEST_F(Restore, AGuestThatStandsStillIsStoredAsOftenAsAsked) {
+  EXPECT_EQ(run({write_scenario("twice",
+                                "steps:\n  - boot: {}\n  - start: {workload: cpp-heap, as: heap}\n  - pause\n"
+                                "  - snapshot: {id: s1}\n  - snapshot: {id: s2, type: diff}\n"
+                                "  - restore: {from: s2, resume: false}\n  - snapshot: {id: s3}\n"
+                                "  - snapshot: {id: s4}\n  - verify_snapshot: all\n"
+                                "  - restore: {from: s4}\n  - await_healthy\n  - check: all\n")}),
+            0)
+      << out();
+  EXPECT_EQ(only_run().at("pauses").size(), 4u);
+}
+
+TEST_F(Restore, OfASnapshotThatWasNotTakenIsAnErrorThatCanBeGoneOnAfter) {
+  EXPECT_EQ(run({write_scenario("none",
+                                "steps:\n  - boot: {}\n  - snapshot: {id: s0}\n"
+                                "  - inject: {fault: abort, args: {phase: pause.store-memory}}\n"
+                                "  - snapshot: {id: s1, on_error: continue}\n"
+                                "  - restore: {from: s1, on_error: continue}\n"
+                                "  - clone: {from: s1, on_error: continue}\n"
+                                "  - exec: {command: [\"true\"]}\n  - verify_snapshot: s1\n")}),
+            4);
+  EXPECT_EQ(only_run().at("message"),
+            "step verify_snapshot (line 13): there is no snapshot 's1': none was stored under that name");
 }
 
 TEST_F(Restore, OfADamagedSnapshotIsFoundAsThat) {

@@ -202,8 +202,18 @@ Async<void> RunContext::snapshot(const std::string& id, SnapshotStep step) {
   co_return Result<void>();
 }
 
+Result<snapshot::Snapshot> RunContext::stored(const std::string& id) const {
+  SNAP_TRY(expect_taken(id));
+  return store_->load(snapshots_.at(id));
+}
+
+Result<void> RunContext::expect_taken(const std::string& id) const {
+  if (snapshots_.contains(id)) return {};
+  return Error(ErrorKind::kUnavailable, "there is no snapshot '" + id + "': none was stored under that name");
+}
+
 Async<void> RunContext::restore(const std::string& id, RestoreStep step) {
-  auto from = store_->load(snapshots_.at(id));
+  auto from = stored(id);
   if (!from && from.error().kind() == ErrorKind::kCorrupt) co_return fail("snapshot-corrupt", from.error());
   CO_SNAP_TRY(from);
   // A step beside this one is at it: that is an answer, not a guest that does not come up.
@@ -233,6 +243,7 @@ Async<void> RunContext::resume() {
 }
 
 Async<void> RunContext::verify_snapshot(const std::string& id) {
+  if (id != "all") CO_SNAP_TRY(expect_taken(id));
   for (const auto& [name, stored] : snapshots_) {
     if (id != "all" && id != name) continue;
     CO_SNAP_ASSIGN(const snapshot::VerifyReport verified, store_->verify(stored));
@@ -248,7 +259,7 @@ Async<void> RunContext::verify_snapshot(const std::string& id) {
 
 Result<void> RunContext::expect_running() const {
   if (sandbox_.state() != sandbox::State::kPaused || paused_by_abort_) return {};
-  return Error(ErrorKind::kUnavailable, "the guest is paused, so nothing in it can answer").advise("resume it first");
+  return Error(ErrorKind::kRefused, "the guest is paused, so nothing in it can answer").advise("resume it first");
 }
 
 Async<void> RunContext::await_healthy(Duration within) {
@@ -287,7 +298,7 @@ Async<void> RunContext::unquiesce() {
 }
 
 Async<void> RunContext::clone(const std::string& id, unsigned count) {
-  auto from = store_->load(snapshots_.at(id));
+  auto from = stored(id);
   if (!from && from.error().kind() == ErrorKind::kCorrupt) co_return fail("snapshot-corrupt", from.error());
   CO_SNAP_TRY(from);
   CO_SNAP_ASSIGN(std::vector<Clone> clones, co_await clones_.start(*from, count, boot_id_));
@@ -357,9 +368,7 @@ Awaitable<void> RunContext::end() {
 }
 
 Result<std::filesystem::path> RunContext::snapshot_directory(const std::optional<std::string>& name) const {
-  if (name && !snapshots_.contains(*name)) {
-    return Error(ErrorKind::kUnavailable, "there is no snapshot '" + *name + "' yet").advise("take it first");
-  }
+  if (name) SNAP_TRY(expect_taken(*name));
   if (!name && origin_.empty())
     return Error(ErrorKind::kUnavailable, "there is no snapshot yet").advise("take one first");
   return store_->directory() / (name ? snapshots_.at(*name) : origin_);
@@ -394,6 +403,7 @@ Error RunContext::fail(std::string id, const Error& error, nlohmann::json eviden
   }
   const ErrorKind kind = error.kind();
   if (kind == ErrorKind::kCancelled || kind == ErrorKind::kInternal || kind == ErrorKind::kUnfit) return error;
+  if (kind == ErrorKind::kRefused) return error;  // As it should be, while another step pauses or replaces the guest.
   report({.id = std::move(id), .oracle = "runtime", .message = error.describe(), .evidence = std::move(evidence)});
   return error;
 }

@@ -147,6 +147,8 @@ class RunContext final : private sandbox::PhaseObserver {
   void write_restore_trace();
   void report_workload_finding(const std::string& as, agent::Finding finding);
   Result<void> open_store();
+  Result<snapshot::Snapshot> stored(const std::string& id) const;
+  Result<void> expect_taken(const std::string& id) const;
 
   asio::any_io_executor executor_;
   const scenario::RunPlan& plan_;

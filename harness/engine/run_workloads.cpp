@@ -73,7 +73,8 @@ Async<void> RunContext::check_workload(const std::string& as) {
   }
   if (checked->died) {
     const Error died(ErrorKind::kGone,
-                     fmt::format("workload {} {}: {}", as, checked->died->end.describe(), checked->died->stderr_tail));
+                     fmt::format("workload {} {}{}{}", as, checked->died->end.describe(),
+                                 checked->died->stderr_tail.empty() ? "" : ": ", checked->died->stderr_tail));
     co_return fail("unhealthy", died);
   }
   const std::string life = restored_ ? restored_->life : "boot";

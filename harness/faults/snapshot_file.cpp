@@ -128,6 +128,9 @@ struct SwapGeneration {
 void describe(Fields<SwapGeneration>& fields) {
   fields.add("snapshot", &SwapGeneration::snapshot, "One snapshot.").required().refers_to_any(scenario::kSnapshots);
   fields.add("with", &SwapGeneration::with, "Another one.").required().refers_to_any(scenario::kSnapshots);
+  fields.rule([](SwapGeneration& swap, scenario::Reader& reader, const scenario::Node& node) {
+    if (swap.snapshot == swap.with) reader.fail(*node.find("with"), "a snapshot cannot be swapped with itself");
+  });
 }
 
 class Swap final : public FaultWith<SwapGeneration> {

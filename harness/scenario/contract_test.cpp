@@ -196,7 +196,7 @@ TEST(Contract, EveryExampleOfARegistrationIsRead) {
   // What an example refers to is made first, except for what it makes itself.
   const std::string head =
       "version: 1\nname: x\nsteps:\n  - start: {workload: zero-pages, as: w0}\n  - snapshot: {id: s0}\n"
-      "  - inject: {fault: vsock.delay, as: f0}\n";
+      "  - snapshot: {id: s00}\n  - inject: {fault: vsock.delay, as: f0}\n";
   const auto check = [&](const std::string& name, std::string example) {
     for (const auto& [from, to] : {std::pair<std::string, std::string>{"stop: zp", "stop: w0"},
                                    {"heal: slow", "heal: f0"},
@@ -204,7 +204,7 @@ TEST(Contract, EveryExampleOfARegistrationIsRead) {
                                    {"from: s1, count", "from: s0, count"},
                                    {"verify_snapshot: s1", "verify_snapshot: s0"},
                                    {"args: {snapshot: s1", "args: {snapshot: s0"},
-                                   {"with: s2", "with: s0"},
+                                   {"with: s2", "with: s00"},
                                    {"workload: zp, pages", "workload: w0, pages"},
                                    {"workload: zp, bit", "workload: w0, bit"}}) {
       if (const auto at = example.find(from); at != std::string::npos) example.replace(at, from.size(), to);

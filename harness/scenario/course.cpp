@@ -70,6 +70,7 @@ void Course::follow(const Step& step) {
 }
 
 void Course::end() {
+  if (may_fail_) return;
   if (awaited_) {
     reader_.fail(awaited_->where, fmt::format("no later step comes to {}", awaited_->point),
                  "put this before the step whose sequence is to stop there: a `restore`, or a `snapshot`");
@@ -93,8 +94,20 @@ void Course::needs(std::initializer_list<Guest> any_of) {
   lose_track();  // What follows from it is not said again.
 }
 
+void Course::needs_healthy() {
+  needs({Guest::kRunning});
+  is_healthy();
+}
+
 void Course::becomes(Guest guest) {
   now_.guest = {guest};
+  if (now_.may_stop) now_.guest.insert(Guest::kPaused);
+  now_.because = present_step();
+}
+
+void Course::goes_on() {
+  if (now_.guest.erase(Guest::kPaused) == 0) return;
+  now_.guest.insert(Guest::kRunning);
   now_.because = present_step();
 }
 
@@ -108,7 +121,7 @@ void Course::starts(const std::string& as, const std::string& program) {
   if (now_.workloads.sure.contains(as)) {
     fail(fmt::format("a workload '{}' runs in the guest already", as), "give it another name with `as`");
   }
-  programs_[as] = program;
+  programs_[as].insert(program);
   now_.workloads.sure.insert(as);
   now_.workloads.possible.insert(as);
 }
@@ -128,16 +141,17 @@ void Course::needs_workload(const std::string& as) {
   now_.workloads.possible.insert(as);
 }
 
+// Of a guest that runs it waits until that is healthy.
 void Course::takes(const std::string& snapshot) {
   comes_through("pause");
+  if (!now_.guest.contains(Guest::kPaused)) is_healthy();
   now_.snapshots[snapshot] = now_.workloads;
 }
 
 void Course::brings_back(const std::string& snapshot, Guest guest) {
-  const bool may_stop = comes_through("restore");
+  comes_through("restore");
   const auto taken = now_.snapshots.find(snapshot);
   begins_anew(guest);
-  if (may_stop) now_.guest.insert(Guest::kPaused);
   now_.workloads = taken == now_.snapshots.end() ? Workloads{.sure = {}, .possible = {}, .any = true} : taken->second;
   now_.restoring = true;
 }
@@ -147,24 +161,29 @@ void Course::needs_earlier_snapshot() {
 }
 
 // `restore` ends just after the first point at which vCPUs run.
-bool Course::awaits(const std::string& point, Position where) {
+void Course::awaits(const std::string& point, Position where) {
+  now_.may_stop = true;
   const bool under_way = now_.restoring && point.starts_with("restore.") && point != "restore.ready:before";
-  if (!under_way && !side_by_side_) awaited_ = Awaited{point, where};
-  return under_way || side_by_side_;
+  if (under_way) now_.guest.insert(Guest::kPaused);
+  if (under_way || side_by_side_) return;
+  if (awaited_) fail("the freeze before it waits for " + awaited_->point, "freeze at one point at a time");
+  awaited_ = Awaited{point, where};
 }
 
-bool Course::comes_through(std::string_view sequence) {
-  if (!awaited_ || !awaited_->point.starts_with(sequence)) return false;
-  awaited_.reset();
-  return true;
+void Course::comes_through(std::string_view sequence) {
+  if (awaited_ && awaited_->point.starts_with(sequence)) awaited_.reset();
 }
 
 void Course::needs_symbol(const std::string& symbol, const std::string& in, Position where) {
   if (!reader_.options().symbols || !std::holds_alternative<DefaultImage>(vm_.image)) return;
-  const auto program = programs_.find(in);
-  const Result<void> known =
-      reader_.options().symbols->expect(program == programs_.end() ? in : program->second, symbol);
-  if (!known) reader_.fail(where, known.error().message(), known.error().advice());
+  // One name may stand for several programs, one after the other.
+  const auto started = programs_.find(in);
+  Result<void> known;
+  for (const std::string& program : started == programs_.end() ? std::set{in} : started->second) {
+    known = reader_.options().symbols->expect(program, symbol);
+    if (known) return;
+  }
+  reader_.fail(where, known.error().message(), known.error().advice());
 }
 
 void Course::makes_clones(unsigned count) {
@@ -247,8 +266,8 @@ Course::Moment Course::joined(Moment one, const Moment& other) {
 
 void check_course(Reader& reader, const Scenario& scenario) {
   const auto ends_in_error = [](const Expectation& entry) { return entry.verdict == Verdict::kError; };
-  if (std::any_of(scenario.expect.begin(), scenario.expect.end(), ends_in_error)) return;
-  Course course(reader, scenario.vm);
+  const bool may_fail = std::any_of(scenario.expect.begin(), scenario.expect.end(), ends_in_error);
+  Course course(reader, scenario.vm, may_fail);
   course.follow(scenario.steps);
   course.end();
 }

@@ -35,7 +35,9 @@ enum class Guest {
 
 class Course {
  public:
-  Course(Reader& reader, const VmSettings& vm) : reader_(reader), vm_(vm) {}
+  /// `may_fail`: the scenario is to end in an error, so that its steps need not work.
+  Course(Reader& reader, const VmSettings& vm, bool may_fail)
+      : reader_(reader), vm_(vm), may_fail_(may_fail), certain_(!may_fail) {}
 
   void follow(const StepList& steps);
   /// Once all steps were followed: what can only be judged then.
@@ -45,7 +47,11 @@ class Course {
 
   /// An error unless the guest may be one of these.
   void needs(std::initializer_list<Guest> any_of);
+  /// needs(), of a step that waits for the end of the restore.
+  void needs_healthy();
   void becomes(Guest guest);
+  /// If it stands still, it runs again.
+  void goes_on();
   /// Another guest, without workloads; its restore, if it is one, is over.
   void begins_anew(Guest guest);
 
@@ -53,6 +59,8 @@ class Course {
   void stops(const std::string& as);
   void stops_all();
   void needs_workload(const std::string& as);
+  /// Any of them may have ended.
+  void may_end_workloads() { now_.workloads.sure.clear(); }
   /// Whether some workload is there for sure.
   bool has_workloads() const { return !now_.workloads.sure.empty(); }
 
@@ -63,9 +71,8 @@ class Course {
 
   /// The restore sequence is over.
   void is_healthy() { now_.restoring = false; }
-  /// Some sequence has to come to `point`: one that is under way, or that a later step begins. True if one may be under
-  /// way.
-  bool awaits(const std::string& point, Position where);
+  /// Some sequence has to come to `point`, one that is under way, or that a later step begins; there the guest is stopped.
+  void awaits(const std::string& point, Position where);
   /// `in` is a workload, or "kernel". Judged where symbols are known: see ReadOptions.
   void needs_symbol(const std::string& symbol, const std::string& in, Position where);
 
@@ -91,13 +98,14 @@ class Course {
     std::string because;  ///< What made it so: "`destroy` (line 7)".
     Workloads workloads;
     bool restoring = false;  ///< The restore sequence may be under way.
+    bool may_stop = false;   ///< A stop in a sequence may come, or may have come.
     std::map<std::string, Workloads> snapshots;
     bool operator==(const Moment&) const = default;
   };
 
   void follow(const Step& step);
-  /// The present step begins a sequence of this name, "restore" or "pause". Whether it may be stopped in it.
-  bool comes_through(std::string_view sequence);
+  /// The present step begins a sequence of this name, "restore" or "pause".
+  void comes_through(std::string_view sequence);
   /// The present step cannot work, because of `why`; nothing unless it is certain to be carried out.
   void fail(const std::string& why, std::string advice);
   std::string present_step() const;
@@ -108,12 +116,13 @@ class Course {
   Reader& reader_;
   const VmSettings& vm_;
   Moment now_;
-  bool certain_ = true;         ///< The present step is carried out in every run that comes so far.
+  const bool may_fail_;
+  bool certain_;                ///< The present step is carried out in every run that comes so far.
   bool side_by_side_ = false;   ///< Other steps run beside the present one.
   std::string round_;           ///< "in the second round ", while that is followed.
   int loops_ = 0;               ///< Around the present step.
   const Step* step_ = nullptr;
-  std::map<std::string, std::string> programs_;  ///< Of workloads, by `as`.
+  std::map<std::string, std::set<std::string>> programs_;  ///< Of workloads, by `as`.
   std::optional<std::uint64_t> clones_ = 0;      ///< At most; nothing: any number.
   struct Awaited {
     std::string point;

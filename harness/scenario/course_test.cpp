@@ -113,15 +113,52 @@ TEST(Course, AFreezeInAPhaseNeedsASequenceThatComesThere) {
   EXPECT_EQ(errors("  - restore\n", "restore.init", "  - resume\n"), "");
   EXPECT_EQ(errors("", "restore.init", "  - restore\n  - snapshot\n  - restore\n"), "");
   EXPECT_EQ(errors("", "restore.ready", "  - restore\n  - resume\n"), "");
-  EXPECT_EQ(errors("", "pause.prepare", "  - snapshot\n  - exec: {command: [ls]}\n"), "");
+  EXPECT_EQ(errors("", "pause.freeze", "  - snapshot\n  - exec: {command: [ls]}\n"), "");
   EXPECT_EQ(errors("  - destroy\n", "restore.ready", "  - restore\n"), "");
   EXPECT_EQ(errors("  - restore\n  - await_healthy\n", "restore.init"),
             "8:26: no later step comes to restore.init:before; put this before the step whose sequence is to stop "
             "there: a `restore`, or a `snapshot`\n");
   EXPECT_THAT(errors("", "restore.init", "  - snapshot\n"), HasSubstr("no later step comes to restore.init"));
   EXPECT_THAT(errors("  - restore\n", "restore.ready"), HasSubstr("no later step comes to restore.ready"));
-  EXPECT_THAT(errors("", "pause.prepare"), HasSubstr("no later step comes to pause.prepare"));
-  EXPECT_EQ(errors_in("  - boot\n  - parallel: [[{freeze: {at: {phase: pause.prepare}}}], [snapshot]]\n"), "");
+  EXPECT_THAT(errors("", "pause.freeze"), HasSubstr("no later step comes to pause.freeze"));
+  EXPECT_EQ(errors_in("  - boot\n  - parallel: [[{freeze: {at: {phase: pause.freeze}}}], [snapshot]]\n"), "");
+}
+
+TEST(Course, AFreezeLetsAGuestThatStandsStillGoOn) {
+  EXPECT_EQ(errors_in("  - boot\n  - pause\n  - freeze: {at: {phase: pause.freeze}}\n  - snapshot: {id: s1}\n"
+                      "  - exec: {command: [ls]}\n"),
+            "");
+  EXPECT_EQ(errors_in("  - boot\n  - snapshot: {id: s1}\n  - freeze: {at: {phase: restore.init}}\n"
+                      "  - restore: {resume: false}\n  - resume\n  - snapshot\n  - resume\n"),
+            "")
+      << "It stands at the phase that it came to after the first `resume`.";
+  EXPECT_EQ(errors_in("  - boot\n  - snapshot: {id: s1}\n  - freeze: {at: {phase: restore.init}}\n"
+                      "  - restore: {on_error: continue}\n  - restore\n  - resume\n"),
+            "");
+  EXPECT_EQ(errors_in("  - boot\n  - snapshot\n  - restore\n  - freeze: {at: {phase: restore.health}}\n"
+                      "  - freeze: {at: {phase: restore.init}}\n  - restore\n  - resume\n"),
+            "");
+  EXPECT_EQ(errors_in("  - boot\n  - snapshot\n  - freeze: {at: {phase: pause.freeze}}\n"
+                      "  - freeze: {at: {phase: restore.init}}\n  - snapshot\n  - restore\n"),
+            "7:5: freeze cannot work here: the freeze before it waits for pause.freeze:before; freeze at one point at a "
+            "time\n");
+}
+
+TEST(Course, WhatWaitsForAHealthyGuestEndsTheRestore) {
+  for (const char* step : {"pause", "exec: {command: [ls]}", "start: {workload: zero-pages}", "snapshot: {resume: false}",
+                           "freeze: {at: {random: {within: 1ms}}}"}) {
+    EXPECT_THAT(errors_in(fmt::format("  - boot\n  - snapshot\n  - restore\n  - {}\n"
+                                      "  - freeze: {{at: {{phase: restore.health}}}}\n",
+                                      step)),
+                HasSubstr("no later step comes to restore.health"))
+        << step;
+  }
+}
+
+TEST(Course, AWorkloadMayEndByItself) {
+  const std::string started = fmt::format("  - boot\n{}", kZp);
+  EXPECT_EQ(errors_in(started + "  - exec: {command: [killall, zero-pages]}\n" + kZp), "");
+  EXPECT_EQ(errors_in(started + "  - inject: {fault: agent.kill}\n" + kZp), "");
 }
 
 TEST(Course, AFaultOfACloneNeedsThatClone) {
@@ -158,6 +195,12 @@ TEST(Course, SymbolsAreThoseOfTheProgramThatAWorkloadRuns) {
   EXPECT_EQ(errors("of_go-heap", "books"), "");
   EXPECT_EQ(errors("f", "books"), "6:27: no f in go-heap; try another\n");
   EXPECT_EQ(errors("f", "kernel"), "6:27: no f in kernel; try another\n");
+  EXPECT_EQ(errors("f", "kernel", "expect: [{verdict: error}]\n"), "6:27: no f in kernel; try another\n");
+  EXPECT_EQ(errors_of("version: 1\nname: x\nsteps:\n  - boot\n  - start: {workload: cpp-heap, as: h}\n  - boot\n"
+                      "  - start: {workload: go-heap, as: h}\n  - freeze: {at: {symbol: of_cpp-heap, in: h}}\n",
+                      options),
+            "")
+      << "One name, two programs.";
   EXPECT_EQ(errors("f", "kernel", "vm: {image: {kernel: k, initramfs: i}}\n"), "") << "An image of the user's own.";
 }
 

@@ -75,7 +75,7 @@ class FieldBuilder {
   /// This text names what an earlier step declared, or is `word` ("all"), which then stands for all of them.
   FieldBuilder& refers_to(std::string space, std::string word = {}) {
     return each_text([space, word](Reader& reader, const Node& node, const std::string& text) {
-      if (text != word) reader.refer(space, text, node.where);
+      if (text != word) reader.refer(space, text, node.where, word);
     });
   }
 

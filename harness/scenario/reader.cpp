@@ -46,9 +46,10 @@ void Reader::know(std::string_view space, const std::string& name, Position wher
   declare(space, name, where);
 }
 
-bool Reader::refer(std::string_view space, const std::string& name, Position where) {
-  const std::vector<std::string> known = declared(space);
-  if (std::find(known.begin(), known.end(), name) != known.end()) return true;
+bool Reader::refer(std::string_view space, const std::string& name, Position where, const std::string& word) {
+  std::vector<std::string> known = declared(space);
+  if (misses_names_ || std::find(known.begin(), known.end(), name) != known.end()) return true;
+  if (!nearest_name(name, std::vector{word}).empty()) known = {word};
   return fail(where, fmt::format("no earlier step makes {} '{}'", space, name), advise_names(name, known));
 }
 
@@ -59,7 +60,7 @@ void Reader::refer_to_any(std::string_view space, const std::string& name, Posit
 void Reader::settle() {
   for (const Reference& reference : std::exchange(unsettled_, {})) {
     const std::vector<std::string> known = declared(reference.space);
-    if (std::find(known.begin(), known.end(), reference.name) != known.end()) continue;
+    if (misses_names_ || std::find(known.begin(), known.end(), reference.name) != known.end()) continue;
     fail(reference.where, fmt::format("no step makes {} '{}'", reference.space, reference.name),
          advise_names(reference.name, known));
   }

@@ -72,8 +72,10 @@ class Reader {
   void declare(std::string_view space, const std::string& name, Position where);
   /// The same of names that may be given again, by whoever judges that elsewhere.
   void know(std::string_view space, const std::string& name, Position where);
-  /// Checks that an earlier step has declared `name`.
-  bool refer(std::string_view space, const std::string& name, Position where);
+  /// Checks that an earlier step has declared `name`. `word` could stand there, too.
+  bool refer(std::string_view space, const std::string& name, Position where, const std::string& word = {});
+  /// A step could not be read: any name may be one that it declares.
+  void miss_names() { misses_names_ = true; }
   /// Checks, when all was read, that any step has declared `name`.
   void refer_to_any(std::string_view space, const std::string& name, Position where);
   /// All was read.
@@ -102,6 +104,7 @@ class Reader {
   std::vector<Diagnostic> diagnostics_;
   std::map<std::string, std::vector<Name>, std::less<>> names_;
   std::vector<Reference> unsettled_;
+  bool misses_names_ = false;
 };
 
 }  // namespace snaphammer::scenario

@@ -68,6 +68,7 @@ std::shared_ptr<const Step> read_step(Reader& reader, const Node& node) {
   if (kind == nullptr) {
     reader.fail(form->name.where, fmt::format("unknown step '{}'", form->name.name),
                 advise_names(form->name.name, kinds.names()));
+    reader.miss_names();
     return nullptr;
   }
   if (!kind->available && reader.options().require_available) {

@@ -7,7 +7,6 @@ namespace {
 
 using scenario::Course;
 using scenario::Fields;
-using scenario::Guest;
 
 struct AwaitHealthy {
   Duration within = std::chrono::seconds(30);
@@ -19,10 +18,7 @@ void describe(Fields<AwaitHealthy>& fields) {
   fields.shorthand("within");
 }
 
-void follow(const AwaitHealthy&, Course& course) {
-  course.needs({Guest::kRunning});
-  course.is_healthy();
-}
+void follow(const AwaitHealthy&, Course& course) { course.needs_healthy(); }
 
 Async<void> execute(const AwaitHealthy& options, engine::RunContext& run) { return run.await_healthy(options.within); }
 

@@ -8,7 +8,6 @@ namespace {
 
 using scenario::Course;
 using scenario::Fields;
-using scenario::Guest;
 using scenario::kWorkloads;
 
 struct Check {
@@ -24,7 +23,7 @@ void describe(Fields<Check>& fields) {
 
 void follow(const Check& options, Course& course) {
   const bool all = options.workload == "all";
-  if (!all || course.has_workloads()) course.needs({Guest::kRunning});
+  if (!all || course.has_workloads()) course.needs_healthy();
   if (!all) course.needs_workload(options.workload);
 }
 

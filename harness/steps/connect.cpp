@@ -24,7 +24,6 @@ using engine::Must;
 using scenario::Choices;
 using scenario::Course;
 using scenario::Fields;
-using scenario::Guest;
 using scenario::kConnections;
 
 /// For a program that was just started in the guest, and for its port's forwarder.
@@ -61,7 +60,7 @@ void describe(Fields<Connect>& fields) {
   fields.add("must", &Connect::must, "What is right.");
 }
 
-void follow(const Connect&, Course& course) { course.needs({Guest::kRunning}); }
+void follow(const Connect&, Course& course) { course.needs_healthy(); }
 
 /// Returns when the guest takes a connection on vsock port `port`.
 Async<void> await_listener(std::filesystem::path door, std::uint32_t port) {
@@ -76,14 +75,14 @@ Async<void> await_listener(std::filesystem::path door, std::uint32_t port) {
 
 Async<void> execute(const Connect& options, engine::RunContext& run) {
   if (run.sandbox().state() != sandbox::State::kRunning) {
-    co_return Error(ErrorKind::kUnavailable, fmt::format("connect: the guest is {}", name_of(run.sandbox().state())))
+    co_return Error(ErrorKind::kRefused, fmt::format("connect: the guest is {}", name_of(run.sandbox().state())))
         .advise("connect after `boot` or `await_healthy`");
   }
   const std::filesystem::path door = run.sandbox().paths().door();
   const std::uint32_t port = options.via == Via::kProxy ? agent::kForwardedPorts + options.port : options.port;
   auto listening = co_await with_deadline(kListenLimit, "connect", await_listener(door, port));
   if (!listening) {
-    co_return Error(listening.error())
+    co_return Error(ErrorKind::kUnavailable, listening.error().message())
         .in(fmt::format("port {} of the guest takes no connection", options.port))
         .advise("start a program that listens there first");
   }

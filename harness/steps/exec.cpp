@@ -11,7 +11,6 @@ namespace {
 
 using scenario::Course;
 using scenario::Fields;
-using scenario::Guest;
 using scenario::Node;
 using scenario::Reader;
 
@@ -30,7 +29,10 @@ void describe(Fields<Exec>& fields) {
   fields.add("expect_exit", &Exec::expect_exit, "The exit status that is right.").between(0, 255);
 }
 
-void follow(const Exec&, Course& course) { course.needs({Guest::kRunning}); }
+void follow(const Exec&, Course& course) {
+  course.needs_healthy();
+  course.may_end_workloads();  // It might kill them.
+}
 
 constexpr Duration kLongest = std::chrono::seconds(60);  // Without a timeout of its own; a shorter one is the step's.
 
@@ -40,7 +42,7 @@ Async<void> execute(const Exec& options, engine::RunContext& run) {
   request.timeout = kLongest;
   auto done = co_await run.sandbox().exec(std::move(request));
   // Refused, or interrupted by a pause: that is an answer.
-  if (!done && done.error().kind() == ErrorKind::kUnavailable) co_return done.error();
+  if (!done && done.error().kind() == ErrorKind::kRefused) co_return done.error();
   if (!done) co_return run.fail(finding_of_exec_error(done.error()), done.error());
   if (done->timed_out) {
     const Error late(ErrorKind::kTimeout,
@@ -48,12 +50,12 @@ Async<void> execute(const Exec& options, engine::RunContext& run) {
     co_return run.fail("exec-timeout", late);
   }
   if (done->end.code == options.expect_exit) co_return Result<void>();
-  const Error wrong(ErrorKind::kUnavailable,
-                    fmt::format("'{}' {}, expected exit status {}{}{}", options.command.front(), done->end.describe(),
-                                options.expect_exit, done->error.empty() ? "" : "; ", done->error));
+  const std::string end = describe_end(*done);
+  const Error wrong(ErrorKind::kUnavailable, fmt::format("'{}' {}, expected exit status {}", options.command.front(),
+                                                         end, options.expect_exit));
   co_return run.fail("unhealthy", wrong,
                      {{"command", options.command},
-                      {engine::kCommandEnded, done->end.describe()},
+                      {engine::kCommandEnded, end},
                       {"stdout", done->output.substr(0, kShownOutput)},
                       {"stderr", done->error_output.substr(0, kShownOutput)}});
 }

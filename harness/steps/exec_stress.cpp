@@ -16,7 +16,6 @@ namespace {
 
 using scenario::Course;
 using scenario::Fields;
-using scenario::Guest;
 using scenario::Node;
 using scenario::Reader;
 
@@ -42,7 +41,7 @@ void describe(Fields<ExecStress>& fields) {
       .between(1, 1000);
 }
 
-void follow(const ExecStress&, Course& course) { course.needs({Guest::kRunning}); }
+void follow(const ExecStress&, Course& course) { course.needs_healthy(); }
 
 Async<void> run_one(sandbox::Sandbox& sandbox, const ExecStress& options, Result<agent::ExecResult>& outcome) {
   agent::ExecRequest request;
@@ -66,11 +65,10 @@ Async<Duration> slowest_at_once(const ExecStress& options, engine::RunContext& r
     if (!outcome) co_return run.fail(finding_of_exec_error(outcome.error()), outcome.error(), evidence);
     slowest = std::max(slowest, outcome->duration);
     if (outcome->success()) continue;
-    if (!outcome->timed_out) evidence[engine::kCommandEnded] = outcome->end.describe();
-    const Error failed(ErrorKind::kUnavailable,
-                       fmt::format("command {} of {} {} after {:.0f} ms; {}", slot + 1, options.parallel,
-                                   outcome->timed_out ? "did not end in time" : outcome->end.describe(),
-                                   to_ms(outcome->duration), outcome->error));
+    const std::string end = outcome->timed_out ? "did not end in time" : describe_end(*outcome);
+    if (!outcome->timed_out) evidence[engine::kCommandEnded] = end;
+    const Error failed(ErrorKind::kUnavailable, fmt::format("command {} of {} {} after {:.0f} ms", slot + 1,
+                                                            options.parallel, end, to_ms(outcome->duration)));
     co_return run.fail(outcome->timed_out ? "exec-timeout" : "unhealthy", failed, evidence);
   }
   co_return slowest;

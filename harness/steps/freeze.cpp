@@ -64,22 +64,23 @@ struct AtPhase {
   scenario::Position where = {};
 };
 
-// Elsewhere vCPUs stand still, or the sequence is about to have them run or stop itself.
-bool vcpus_run_at(const std::string& point) {
+// Elsewhere vCPUs stand still, or the sequence is about to have them run or stop itself. A pause asks the guest for much
+// before it freezes it; from one that stands still it would get no answer.
+bool can_stop_at(const std::string& point) {
   using namespace sandbox::phases;  // NOLINT: names of that folder
-  for (const sandbox::PhaseId& phase : {kReady, kDeflate, kInit, kHealth, kFirstExec, kRefuseOperations,
-                                        kDrainConnections, kForceClose, kPrepare, kDropPageCache, kInflate}) {
+  for (const sandbox::PhaseId& phase : {kReady, kDeflate, kInit, kHealth, kFirstExec}) {
     if (point == phase.before() || point == phase.after()) return true;
   }
-  return point == kFreeze.before();
+  return point == kInflate.after() || point == kFreeze.before();
 }
 void describe(Fields<AtPhase>& fields) {
-  fields.add("phase", &AtPhase::phase, "A failpoint of the pause or restore sequence at which vCPUs run.")
+  fields.add("phase", &AtPhase::phase, "A failpoint of the restore sequence from restore.ready on, or of a pause right before it freezes the guest.")
       .required()
       .in_catalog(Catalog<PhaseKind>::lookup())
       .check([](const std::string& phase, Reader& reader, const Node& node) {
-        if (Catalog<PhaseKind>::of().find(phase) == nullptr || vcpus_run_at(faults::point_named(phase))) return;
-        reader.expected(node, "a phase at which vCPUs run: restore.ready and later, or pause.freeze and earlier");
+        if (Catalog<PhaseKind>::of().find(phase) == nullptr || can_stop_at(faults::point_named(phase))) return;
+        reader.expected(node, "a phase at which vCPUs run and nothing else needs them: restore.ready and later, "
+                              "pause.inflate-balloon:after, or pause.freeze");
       });
   fields.rule([](AtPhase& at, Reader&, const Node& node) { at.where = node.find("phase")->where; });
 }
@@ -98,11 +99,12 @@ void describe(Fields<Freeze>& fields) { fields.add("at", &Freeze::at, "Where vCP
 
 void follow(const Freeze& options, Course& course) {
   if (const auto* phase = std::get_if<AtPhase>(&options.at)) {
-    const bool stops_now = course.awaits(faults::point_named(phase->phase), phase->where);
-    if (stops_now) course.becomes(Guest::kPaused);
+    course.goes_on();
+    course.awaits(faults::point_named(phase->phase), phase->where);
     return;
   }
   course.needs({Guest::kRunning, Guest::kPaused});
+  course.is_healthy();
   if (const auto* symbol = std::get_if<AtSymbol>(&options.at)) {
     course.needs_symbol(symbol->symbol, symbol->in, symbol->where);
     if (symbol->in != engine::kKernel) course.needs_workload(symbol->in);
@@ -174,24 +176,34 @@ Error never_came(const FreezePoint& at, Duration limit) {
       .advise("give the step more `timeout`, a smaller `hit`, or the guest more to do");
 }
 
+Async<void> go_on(engine::RunContext& run) {
+  if (run.sandbox().state() != sandbox::State::kPaused) return completed(Result<void>());
+  return run.sandbox().resume();
+}
+
 // In the sequence that is under way, or in the next one.
 Async<void> freeze_at_phase(AtPhase at, Duration limit, TimePoint begun, engine::RunContext& run) {
   CO_SNAP_TRY(run.phase_stop().arm(faults::point_named(at.phase), [&run, at, begun](const auto& vcpus) {
     report({.at = "phase " + at.phase, .in = {}, .vcpu = {}, .vcpus = {}}, vcpus, begun, run);
   }));
+  CO_SNAP_TRY(co_await go_on(run));
+  const bool in_this_restore = run.sandbox().state() == sandbox::State::kStarting && at.phase.starts_with("restore.");
   auto stopped = co_await with_deadline(limit, "freeze", run.await_phase_stop());
-  if (stopped || stopped.error().kind() != ErrorKind::kTimeout) co_return stopped;
+  if (!stopped && stopped.error().kind() != ErrorKind::kTimeout) co_return stopped;
+  if (stopped && !(in_this_restore && run.phase_stop().armed())) co_return stopped;
   run.phase_stop().disarm();
-  co_return never_came(at, limit);
+  if (!stopped) co_return never_came(at, limit);
+  co_return Error(ErrorKind::kUnfit, "freeze: the restore had come past " + at.phase + " when this step began")
+      .advise("freeze at a later phase, or put this step before the `restore`");
 }
 
 Async<void> execute(const Freeze& options, std::optional<Duration> timeout, engine::RunContext& run) {
   const TimePoint begun = SteadyClock::now();
   const Duration limit = timeout.value_or(kLongest);
-  if (run.sandbox().state() == sandbox::State::kPaused) CO_SNAP_TRY(co_await run.sandbox().resume());
   if (const auto* phase = std::get_if<AtPhase>(&options.at)) {
     co_return co_await freeze_at_phase(*phase, limit, begun, run);
   }
+  CO_SNAP_TRY(co_await go_on(run));
   const auto* symbol = std::get_if<AtSymbol>(&options.at);
   Async<Frozen> freezing = symbol ? freeze(*symbol, run) : freeze(std::get<AtRandom>(options.at), run);
   Result<Frozen> frozen = co_await with_deadline(limit, "freeze", std::move(freezing));

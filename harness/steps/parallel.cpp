@@ -52,7 +52,7 @@ Async<void> execute(const Parallel& options, engine::RunContext& run) {
 
 const scenario::StepRegistration<Parallel> registration{
     "parallel", "Runs lists of steps at the same time, and waits for all.",
-    "parallel: [[{snapshot: {id: s1}}], [{exec_stress: {parallel: 10}}]]"};
+    "parallel: [[{run_for: 1s}, {snapshot: {id: s1}}], [{exec_stress: {parallel: 10}}]]"};
 
 }  // namespace
 }  // namespace snaphammer::steps

@@ -13,7 +13,7 @@ struct Pause {};
 void describe(Fields<Pause>&) {}
 
 void follow(const Pause&, Course& course) {
-  course.needs({Guest::kRunning});
+  course.needs_healthy();
   course.becomes(Guest::kPaused);
 }
 

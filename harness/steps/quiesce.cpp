@@ -7,12 +7,11 @@ namespace {
 
 using scenario::Course;
 using scenario::Fields;
-using scenario::Guest;
 
 struct Quiesce {};
 void describe(Fields<Quiesce>&) {}
 
-void follow(const Quiesce&, Course& course) { course.needs({Guest::kRunning}); }
+void follow(const Quiesce&, Course& course) { course.needs_healthy(); }
 
 Async<void> execute(const Quiesce&, engine::RunContext& run) { return run.quiesce(); }
 

@@ -12,7 +12,6 @@ namespace {
 using scenario::Catalog;
 using scenario::Course;
 using scenario::Fields;
-using scenario::Guest;
 using scenario::Node;
 using scenario::Reader;
 using scenario::WorkloadKind;
@@ -38,7 +37,7 @@ void describe(Fields<Start>& fields) {
 }
 
 void follow(const Start& options, Course& course) {
-  course.needs({Guest::kRunning});
+  course.needs_healthy();
   course.starts(options.as, options.workload);
 }
 

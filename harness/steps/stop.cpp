@@ -8,7 +8,6 @@ namespace {
 
 using scenario::Course;
 using scenario::Fields;
-using scenario::Guest;
 using scenario::kWorkloads;
 
 struct Stop {
@@ -22,7 +21,7 @@ void describe(Fields<Stop>& fields) {
 
 void follow(const Stop& options, Course& course) {
   const bool all = options.workload == "all";
-  if (!all || course.has_workloads()) course.needs({Guest::kRunning});
+  if (!all || course.has_workloads()) course.needs_healthy();
   all ? course.stops_all() : course.stops(options.workload);
 }
 

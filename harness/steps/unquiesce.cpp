@@ -7,12 +7,11 @@ namespace {
 
 using scenario::Course;
 using scenario::Fields;
-using scenario::Guest;
 
 struct Unquiesce {};
 void describe(Fields<Unquiesce>&) {}
 
-void follow(const Unquiesce&, Course& course) { course.needs({Guest::kRunning}); }
+void follow(const Unquiesce&, Course& course) { course.needs_healthy(); }
 
 Async<void> execute(const Unquiesce&, engine::RunContext& run) { return run.unquiesce(); }
 

@@ -19,6 +19,8 @@ std::string_view name_of(ErrorKind kind) {
       return "gone";
     case ErrorKind::kUnavailable:
       return "unavailable";
+    case ErrorKind::kRefused:
+      return "refused";
     case ErrorKind::kCorrupt:
       return "corrupt";
     case ErrorKind::kIo:

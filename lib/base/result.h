@@ -30,7 +30,8 @@ enum class ErrorKind {
   kTimeout,      ///< A deadline passed.
   kCancelled,    ///< The caller asked for it to stop.
   kGone,         ///< The other side ended: a process died, a connection was reset.
-  kUnavailable,  ///< Refused in the present state; the same call may succeed later.
+  kUnavailable,  ///< Not to be had in the present state; the same call may succeed later.
+  kRefused,      ///< Not done, or given up, because of what else is being done; nothing failed.
   kCorrupt,      ///< Stored data is not what was written.
   kIo,           ///< The operating system refused an operation.
   kInternal,     ///< A broken invariant of Snaphammer itself; exit 4.

@@ -5,7 +5,7 @@
 namespace snaphammer::proxy {
 
 Result<InFlight::Entry> InFlight::enter(Interrupt interrupt) {
-  if (refusal_) return Error(ErrorKind::kUnavailable, *refusal_);
+  if (refusal_) return Error(ErrorKind::kRefused, *refusal_);
   const std::uint64_t id = next_id_++;
   entries_.emplace(id, std::move(interrupt));
   idle_.reset();

@@ -1,7 +1,7 @@
 // InFlight: what is under way between the world and a guest, and how a pause gets rid of it: refuse what is new, wait
 // for what runs, force what is left to end.
 //
-//   CO_SNAP_ASSIGN(const InFlight::Entry entry, in_flight.enter([this] { close(); }));   // kUnavailable: refused
+//   CO_SNAP_ASSIGN(const InFlight::Entry entry, in_flight.enter([this] { close(); }));   // kRefused
 //   ...                                                                     // counts until `entry` is destroyed
 //
 //   in_flight.refuse("the guest is being paused");
@@ -47,7 +47,7 @@ class InFlight {
   InFlight(const InFlight&) = delete;
   InFlight& operator=(const InFlight&) = delete;
 
-  /// kUnavailable with the reason given to refuse(), while that holds.
+  /// kRefused with the reason given to refuse(), while that holds.
   Result<Entry> enter(Interrupt interrupt);
 
   void refuse(std::string reason) { refusal_ = std::move(reason); }

@@ -60,7 +60,7 @@ TEST_F(InFlightTest, lets_nothing_in_while_it_refuses) {
   in_flight.refuse("the guest is being paused");
   const auto refused = in_flight.enter([] {});
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().kind(), ErrorKind::kUnavailable);
+  EXPECT_EQ(refused.error().kind(), ErrorKind::kRefused);
   EXPECT_EQ(refused.error().message(), "the guest is being paused");
   in_flight.accept();
   EXPECT_TRUE(in_flight.enter([] {}));

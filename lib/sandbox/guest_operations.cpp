@@ -13,7 +13,7 @@ Async<T> unless_interrupted(Event& interrupted, Async<T> operation) {
     if (answer || !interrupted.is_set()) co_return answer;
   }
   if (!interrupted.is_set()) co_return Error(ErrorKind::kCancelled, "cancelled");
-  co_return Error(ErrorKind::kUnavailable, "interrupted by the pause, for which it took too long")
+  co_return Error(ErrorKind::kRefused, "interrupted by the pause, for which it took too long")
       .advise("ask again when the guest serves again; what the guest had done of it by then is not undone");
 }
 
@@ -24,7 +24,7 @@ Async<T> Sandbox::on_guest(std::string operation, Call call) {
   // A guest that is being restored will answer in a moment; one that is being paused must not be disturbed.
   CO_SNAP_TRY(admit(operation, {State::kStarting, State::kRunning, State::kPausing}));
   if (bring_up_ == nullptr)
-    co_return Error(ErrorKind::kUnavailable, operation + ": refused, the guest is being restored");
+    co_return Error(ErrorKind::kRefused, operation + ": refused, the guest is being restored");
   auto healthy = co_await bring_up_->wait();
   if (!healthy) co_return std::move(healthy).error().in(operation);
   CO_SNAP_TRY(admit(operation, {State::kRunning, State::kPausing}));

@@ -34,12 +34,12 @@ State Sandbox::state() const {
 
 Result<void> Sandbox::admit(std::string_view operation, std::initializer_list<State> allowed) const {
   if (std::find(allowed.begin(), allowed.end(), state()) != allowed.end()) return {};
-  return Error(ErrorKind::kUnavailable, fmt::format("{}: refused, the guest is {}", operation, name_of(state())));
+  return Error(ErrorKind::kRefused, fmt::format("{}: refused, the guest is {}", operation, name_of(state())));
 }
 
 Result<void> Sandbox::idle() const {
-  if (ending_) return Error(ErrorKind::kUnavailable, "the guest is being ended");
-  if (!sequences_.idle()) return Error(ErrorKind::kUnavailable, "another operation on the guest is under way");
+  if (ending_) return Error(ErrorKind::kRefused, "the guest is being ended");
+  if (!sequences_.idle()) return Error(ErrorKind::kRefused, "another operation on the guest is under way");
   return {};
 }
 
@@ -53,7 +53,7 @@ Async<RestoreReport> Sandbox::await_healthy() {
   CO_SNAP_TRY(admit("await_healthy", {State::kStarting, State::kRunning, State::kUnhealthy}));
   const std::shared_ptr<BringUp> bring_up = bring_up_;  // Another restore may begin meanwhile.
   if (bring_up == nullptr)
-    co_return Error(ErrorKind::kUnavailable, "await_healthy: refused, the guest is being restored");
+    co_return Error(ErrorKind::kRefused, "await_healthy: refused, the guest is being restored");
   CO_SNAP_TRY(co_await bring_up->wait());
   RestoreReport report = restore_report_;
   report.phases.insert(report.phases.end(), bring_up->timings().begin(), bring_up->timings().end());

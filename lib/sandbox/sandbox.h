@@ -10,7 +10,7 @@
 //   co_await sandbox.end();                                                        // always, before it is destroyed
 //
 // All on one io_context thread, which must live as long as the VMMs; memory is copied on a thread pool of its own.
-// The state gates the operations: what does not fit the present one is refused at once with kUnavailable, and of boot,
+// The state gates the operations: what does not fit the present one is refused at once with kRefused, and of boot,
 // restore and snapshot only one is under way at a time. A snapshot refuses what comes while it is being taken, and lets
 // operations and proxied connections that are under way end, or ends them. end() is right at any moment: it makes all of
 // them fail, and waits until they have. When the VMM or the page server ends by itself, everything under way fails at once

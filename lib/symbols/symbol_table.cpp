@@ -56,7 +56,7 @@ Result<Symbol> SymbolTable::find(std::string_view name) const {
 
 std::string SymbolTable::nearest(std::string_view name) const {
   std::string best;
-  std::size_t least = name.size();  // What has nothing in common is no help.
+  std::size_t least = name.size() / 2 + 1;  // What has little in common is no help.
   for (const Symbol& symbol : symbols_) {
     const std::size_t longer = std::max(symbol.name.size(), name.size());
     if (longer - std::min(symbol.name.size(), name.size()) >= least) continue;

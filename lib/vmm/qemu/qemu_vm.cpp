@@ -172,10 +172,18 @@ Async<void> QemuVm::save_state(fs::path path) {
   if (!file) co_return errno_error(what);
   NewFile unfinished(path);
   CO_SNAP_ASSIGN(const std::string stopped_as, co_await run_state());
+  if (stopped_as == "postmigrate" && !saved_state_.empty()) {
+    // QEMU saves a machine once until it runs again. It has not run: nothing of it has changed.
+    auto written = write_state(file.get(), saved_state_);
+    if (!written) co_return std::move(written).error().in(what);
+    unfinished.keep();
+    co_return Result<void>();
+  }
   const Result<void> saved = co_await migrate("migrate", file.get());
   if (!saved) co_return saved.error().in(what);
   CO_SNAP_TRY(co_await settle_migration());
   if (stopped_as == "debug") CO_SNAP_TRY(turn_debugged_into_paused(path));
+  CO_SNAP_ASSIGN(saved_state_, read_state(path));
   unfinished.keep();
   co_return Result<void>();
 }

@@ -71,6 +71,8 @@ class QemuVm : public Vm {
   unsigned unanswered_ = 0;  // Commands sent to the interposer.
   unsigned debuggers_ = 0;   // That were attached so far.
 
+  std::string saved_state_;  // The last one; the machine's still, until it runs.
+
   std::string shutdown_reason_;  // Of QEMU's SHUTDOWN event.
   std::string migration_status_;
   bool migration_unsettled_ = false;  // Begun, and not seen to be quite over.

@@ -44,6 +44,22 @@ Result<std::string> contents(int file, const std::string& what) {
 
 }  // namespace
 
+Result<std::string> read_state(const std::filesystem::path& path) {
+  const std::string what = "read the state " + path.string();
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return errno_error(what);
+  return contents(file.get(), what);
+}
+
+Result<void> write_state(int file, std::string_view state) {
+  while (!state.empty()) {
+    const ssize_t written = ::write(file, state.data(), state.size());
+    if (written < 0) return errno_error("write the state");
+    state.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
 Result<void> turn_debugged_into_paused(const std::filesystem::path& path) {
   const std::string what = "run state of " + path.string();
   const UniqueFd file(::open(path.c_str(), O_RDWR | O_CLOEXEC));
