@@ -403,7 +403,8 @@ Error RunContext::fail(std::string id, const Error& error, nlohmann::json eviden
   }
   const ErrorKind kind = error.kind();
   if (kind == ErrorKind::kCancelled || kind == ErrorKind::kInternal || kind == ErrorKind::kUnfit) return error;
-  if (kind == ErrorKind::kRefused) return error;  // As it should be, while another step pauses or replaces the guest.
+  // As it should be, while another step pauses or replaces the guest; not of one that a failed pause has left standing.
+  if (kind == ErrorKind::kRefused && !paused_by_abort_) return error;
   report({.id = std::move(id), .oracle = "runtime", .message = error.describe(), .evidence = std::move(evidence)});
   return error;
 }
