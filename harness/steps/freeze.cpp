@@ -74,13 +74,16 @@ bool can_stop_at(const std::string& point) {
   return point == kInflate.after() || point == kFreeze.before();
 }
 void describe(Fields<AtPhase>& fields) {
-  fields.add("phase", &AtPhase::phase, "A failpoint of the restore sequence from restore.ready on, or of a pause right before it freezes the guest.")
+  fields
+      .add("phase", &AtPhase::phase,
+           "A failpoint of the restore sequence from restore.ready on, or of a pause right before it freezes the guest.")
       .required()
       .in_catalog(Catalog<PhaseKind>::lookup())
       .check([](const std::string& phase, Reader& reader, const Node& node) {
         if (Catalog<PhaseKind>::of().find(phase) == nullptr || can_stop_at(faults::point_named(phase))) return;
-        reader.expected(node, "a phase at which vCPUs run and nothing else needs them: restore.ready and later, "
-                              "pause.inflate-balloon:after, or pause.freeze");
+        reader.expected(node,
+                        "a phase at which vCPUs run and nothing else needs them: restore.ready and later, "
+                        "pause.inflate-balloon:after, or pause.freeze");
       });
   fields.rule([](AtPhase& at, Reader&, const Node& node) { at.where = node.find("phase")->where; });
 }
@@ -189,10 +192,11 @@ Async<void> freeze_at_phase(AtPhase at, Duration limit, TimePoint begun, engine:
   CO_SNAP_TRY(co_await go_on(run));
   const bool in_this_restore = run.sandbox().state() == sandbox::State::kStarting && at.phase.starts_with("restore.");
   auto stopped = co_await with_deadline(limit, "freeze", run.await_phase_stop());
-  if (!stopped && stopped.error().kind() != ErrorKind::kTimeout) co_return stopped;
-  if (stopped && !(in_this_restore && run.phase_stop().armed())) co_return stopped;
+  const bool late = !stopped && stopped.error().kind() == ErrorKind::kTimeout;
+  const bool past = stopped && in_this_restore && run.phase_stop().armed();
+  if (!late && !past) co_return stopped;
   run.phase_stop().disarm();
-  if (!stopped) co_return never_came(at, limit);
+  if (late) co_return never_came(at, limit);
   co_return Error(ErrorKind::kUnfit, "freeze: the restore had come past " + at.phase + " when this step began")
       .advise("freeze at a later phase, or put this step before the `restore`");
 }
