@@ -106,12 +106,22 @@ TEST_F(Freeze, APhaseThatTheRestoreIsPastIsSaidToBe) {
               HasSubstr("freeze: the restore had come past restore.health when this step began"));
 }
 
+// Each waits for its own.
+TEST_F(Freeze, ARestoreBesideItDoesNotWaitForAStopInAPause) {
+  EXPECT_EQ(run({write_scenario("beside",
+                                "timeout: 30s\nsteps:\n  - boot: {}\n  - snapshot: {id: s1}\n  - parallel:\n"
+                                "    - [{freeze: {at: {phase: pause.freeze}, timeout: 3s}}]\n"
+                                "    - [{restore: {from: s1}}, {await_healthy: {within: 20s}}]\n")}),
+            3);
+  EXPECT_THAT(only_run().at("message").get<std::string>(), HasSubstr("did not come to phase pause.freeze within 3s"));
+}
+
 TEST_F(Freeze, ASequenceThatNeverComesThereSaysNothingAboutTheGuest) {
   const std::string never =
       "runtime: {pause: {balloon: off}}\n" + std::string(kBusy) +
       "  - freeze: {at: {phase: \"pause.inflate-balloon:after\"}}\n  - snapshot: {id: s1}\n  - check: all\n";
   EXPECT_EQ(run({write_scenario("gone-by", never)}), 3);
-  EXPECT_EQ(only_run().at("message"), "freeze: no sequence came to pause.inflate-balloon:after");
+  EXPECT_EQ(only_run().at("message"), "freeze: vCPUs were never stopped at pause.inflate-balloon:after");
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ namespace {
 std::string what_was_not_tried(const report::RunResult& result, const scenario::Limits& limits,
                                const std::optional<std::string>& frozen_at) {
   if (result.accel.empty()) return "no step has booted a guest";
-  if (frozen_at) return "freeze: no sequence came to " + *frozen_at;
+  if (frozen_at) return "freeze: vCPUs were never stopped at " + *frozen_at;
   for (const report::FaultReport& fault : result.faults) {
     if (fault.acted == 0) return "fault " + fault.name + " was injected and never acted";
   }

@@ -22,14 +22,14 @@ Async<void> PhaseStop::wait() {
   co_return stop->outcome;
 }
 
-// The sequence waits until they were looked at, and goes on whatever came of it: that is for whoever armed it.
+// The sequence waits until they were looked at, and goes on whatever came of it. Where it failed it stays armed.
 Async<void> PhaseStop::reached(std::string point) {
   if (armed_ == nullptr || armed_->begun || armed_->point != point) co_return Result<void>();
   const std::shared_ptr<Stop> stop = armed_;
   stop->begun = true;
   stop->outcome = co_await carry_out(*stop);
   stop->done.set();
-  if (armed_ == stop) armed_.reset();
+  if (armed_ == stop && stop->outcome) armed_.reset();
   co_return Result<void>();
 }
 

@@ -31,7 +31,7 @@ class PhaseStop {
   /// The next sequence that comes to `point` stops vCPUs there, calls `told`, and goes on. kUnavailable while another
   /// stop is waited for.
   Result<void> arm(std::string point, Told told);
-  /// The point where vCPUs do not stand still yet.
+  /// The point where vCPUs were not stopped: no sequence has come there, or stopping them failed.
   std::optional<std::string> armed() const;
   void disarm() { armed_.reset(); }
   /// Returns, with what came of it, when a sequence has come there; at once when nothing is armed.

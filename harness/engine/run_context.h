@@ -48,9 +48,10 @@ class RunContext final : private sandbox::PhaseObserver {
   HeldConnections& connections() { return connections_; }
   GuestSymbols& symbols() { return symbols_; }
   PhaseStop& phase_stop() { return phase_stop_; }
-  /// Returns when vCPUs are stopped at the point that is armed, if something under way can come there: a step beside this
-  /// one, or the guest's restore, until that is over. Otherwise at once.
+  /// Returns when vCPUs are stopped at the point that is armed, if the guest's restore is under way and can come there, or
+  /// when that is over. Otherwise at once.
   Async<void> await_phase_stop();
+  bool steps_run_side_by_side() const { return branches_ > 0; }
   /// While it lives, steps run side by side.
   class Branches {
    public:

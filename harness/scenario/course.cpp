@@ -101,7 +101,7 @@ void Course::needs_healthy() {
 
 void Course::becomes(Guest guest) {
   now_.guest = {guest};
-  if (now_.may_stop) now_.guest.insert(Guest::kPaused);
+  if (guest == Guest::kRunning && now_.may_stop) now_.guest.insert(Guest::kPaused);
   now_.because = present_step();
 }
 
@@ -207,9 +207,9 @@ void Course::repeats(const StepList& steps, std::optional<unsigned> times) {
   const std::optional<std::uint64_t> clones_after = clones_;
   if (times != 1u) {
     if (loops_ <= kLoopsFollowed && times && !failed) {
-      round_ = "in the second round ";
+      const std::string outer = std::exchange(round_, "in the second round ");
       follow(steps);
-      round_.clear();
+      round_ = outer;
     }
     // Whatever comes in later rounds: they end where all of them could.
     certain_ = false;
@@ -257,6 +257,7 @@ Course::Moment Course::joined(Moment one, const Moment& other) {
   if (one.because != other.because) one.because.clear();
   join(one.workloads, other.workloads);
   one.restoring |= other.restoring;
+  one.may_stop |= other.may_stop;
   for (const auto& [name, workloads] : other.snapshots) {
     const auto [known, is_new] = one.snapshots.emplace(name, workloads);
     if (!is_new) join(known->second, workloads);

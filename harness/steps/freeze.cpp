@@ -191,11 +191,13 @@ Async<void> freeze_at_phase(AtPhase at, Duration limit, TimePoint begun, engine:
   }));
   CO_SNAP_TRY(co_await go_on(run));
   const bool in_this_restore = run.sandbox().state() == sandbox::State::kStarting && at.phase.starts_with("restore.");
-  auto stopped = co_await with_deadline(limit, "freeze", run.await_phase_stop());
+  // What comes there may be begun by a step beside this one.
+  Async<void> stop = run.steps_run_side_by_side() ? run.phase_stop().wait() : run.await_phase_stop();
+  auto stopped = co_await with_deadline(limit, "freeze", std::move(stop));
   const bool late = !stopped && stopped.error().kind() == ErrorKind::kTimeout;
-  const bool past = stopped && in_this_restore && run.phase_stop().armed();
+  const bool past = stopped.has_value() && in_this_restore && run.phase_stop().armed();
+  if (!stopped || past) run.phase_stop().disarm();
   if (!late && !past) co_return stopped;
-  run.phase_stop().disarm();
   if (late) co_return never_came(at, limit);
   co_return Error(ErrorKind::kUnfit, "freeze: the restore had come past " + at.phase + " when this step began")
       .advise("freeze at a later phase, or put this step before the `restore`");
