@@ -109,7 +109,7 @@ TEST_F(Freeze, APhaseThatTheRestoreIsPastIsSaidToBe) {
 // Each waits for its own.
 TEST_F(Freeze, ARestoreBesideItDoesNotWaitForAStopInAPause) {
   EXPECT_EQ(run({write_scenario("beside",
-                                "timeout: 30s\nsteps:\n  - boot: {}\n  - snapshot: {id: s1}\n  - parallel:\n"
+                                "steps:\n  - boot: {}\n  - snapshot: {id: s1}\n  - parallel:\n"
                                 "    - [{freeze: {at: {phase: pause.freeze}, timeout: 3s}}]\n"
                                 "    - [{restore: {from: s1}}, {await_healthy: {within: 20s}}]\n")}),
             3);
