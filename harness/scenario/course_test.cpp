@@ -83,6 +83,8 @@ TEST(Course, AStepThatMayFailIsNoError) {
 TEST(Course, SideBySideNothingIsCertain) {
   EXPECT_EQ(errors_in("  - parallel: [[boot], [{exec: {command: [ls]}}]]\n  - pause\n"), "");
   EXPECT_EQ(errors_in("  - boot\n  - parallel: [[pause], [pause], [destroy]]\n  - resume\n"), "");
+  EXPECT_EQ(errors_in("  - boot\n  - parallel: [[destroy, {exec: {command: [ls]}}], [boot]]\n"), "")
+      << "The other branch may have booted in between.";
   EXPECT_THAT(errors_in("  - parallel: [[boot], [boot]]\n  - destroy\n  - pause\n"), StartsWith("6:5: pause"));
 }
 
@@ -94,6 +96,9 @@ TEST(Course, EachRoundOfALoopBeginsWhereTheOneBeforeItEnded) {
   EXPECT_EQ(errors_in("  - boot\n  - loop: {for: 1s, steps: [pause]}\n"), "") << "It may have one round.";
   EXPECT_EQ(errors_in("  - boot\n  - loop: {times: 9, steps: [pause, resume]}\n  - exec: {command: [ls]}\n"), "");
   EXPECT_EQ(errors_in("  - loop: {times: 2, steps: [boot, {exec: {command: [ls]}}, destroy]}\n"), "");
+  EXPECT_THAT(errors_in("  - boot\n  - loop: {times: 2, steps: [{loop: {times: 2, steps: [{run_for: 1s}]}}, pause]}\n"),
+              HasSubstr("pause cannot work in the second round here"))
+      << "Of the outer loop, after all rounds of the inner one.";
   // After one round paused, after two running: a step that needs either may be right.
   EXPECT_EQ(errors_in("  - boot\n  - loop: {for: 1s, steps: [{pause: {on_error: continue}}]}\n  - resume\n"), "");
 }
@@ -142,6 +147,10 @@ TEST(Course, AFreezeLetsAGuestThatStandsStillGoOn) {
                       "  - freeze: {at: {phase: restore.init}}\n  - snapshot\n  - restore\n"),
             "7:5: freeze cannot work here: the freeze before it waits for pause.freeze:before; freeze at one point at a "
             "time\n");
+  EXPECT_THAT(errors_in("  - boot\n  - snapshot: {id: s1}\n  - freeze: {at: {phase: restore.init}}\n"
+                        "  - restore: {from: s1}\n  - destroy\n  - resume\n"),
+              HasSubstr("resume cannot work here: there is no guest since `destroy` (line 8)"))
+      << "A guest that has ended does not stand anywhere.";
 }
 
 TEST(Course, WhatWaitsForAHealthyGuestEndsTheRestore) {
