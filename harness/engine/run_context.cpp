@@ -205,6 +205,10 @@ Result<void> RunContext::expect_running() const {
 
 Async<void> RunContext::await_healthy(Duration within) {
   CO_SNAP_TRY(expect_running());
+  if (sandbox_.state() == sandbox::State::kRunning) {
+    auto health = co_await with_deadline(within, "await_healthy", sandbox_.health());
+    if (!health) co_return fail("unhealthy", health.error());
+  }
   auto healthy = co_await with_deadline(within, "await_healthy", sandbox_.await_healthy());
   if (!healthy) co_return fail("unhealthy", healthy.error());
   if (!restored_) co_return Result<void>();
@@ -305,6 +309,7 @@ Error RunContext::fail(std::string id, const Error& error, nlohmann::json eviden
     // A VMM that ended by itself is the environment's failure; what its guest said before is for the oracles.
     if (failure.kind == sandbox::Failure::Kind::kVmm) return Error(failure.error).as(ErrorKind::kUnfit);
     if (failure.kind == sandbox::Failure::Kind::kHandler) id = finding_of_handler_error(failure.error);
+    if (failure.kind == sandbox::Failure::Kind::kKilled) id = "unhealthy";
     // A step beside this one has ended the guest.
     if (failure.kind == sandbox::Failure::Kind::kEnded && error.kind() == ErrorKind::kGone) return error;
   }

@@ -85,7 +85,8 @@ class RunContext final : private sandbox::PhaseObserver {
   Async<void> restore(const std::string& id, RestoreStep step);
   /// Reads every byte of a snapshot, or of all; damage is a finding.
   Async<void> verify_snapshot(const std::string& id);
-  /// Waits until the guest is healthy again, and records how the restore went.
+  /// Waits until the guest is healthy again, and records how the restore went. One that has become healthy before must
+  /// answer now.
   Async<void> await_healthy(Duration within);
   /// Lets vCPUs run again.
   Async<void> resume();
@@ -107,7 +108,8 @@ class RunContext final : private sandbox::PhaseObserver {
   Async<void> check_workload(const std::string& as);
   /// Asks every workload and every oracle.
   Async<void> check_all();
-  /// Asks every oracle that works without the guest's help: also at the end of every run.
+  /// Asks every oracle, and the guest itself whether it lives when none of them has found anything: also at the end of
+  /// every run.
   Async<void> check_oracles();
   /// `program_args`: what the guest's program gets.
   Async<void> start_workload(oracles::StartedWorkload workload, std::map<std::string, std::string> program_args);
@@ -142,6 +144,10 @@ class RunContext final : private sandbox::PhaseObserver {
   Async<void> tell_oracles_healthy();
   /// An error, no finding, when the scenario has left the guest paused.
   Result<void> expect_running() const;
+  /// A guest that the scenario has left to run and that does not answer is a finding. An error: nobody knows.
+  Async<void> expect_alive();
+  /// Becomes healthy, if it is on its way, and answers a health check.
+  Async<void> answer();
   /// The present guest is about to end: if it was restored, records what its page server did.
   void end_restore();
   Result<void> record_working_set();

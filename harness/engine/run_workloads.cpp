@@ -13,6 +13,7 @@ namespace {
 
 constexpr Duration kCheckDeadline = std::chrono::seconds(60);
 constexpr Duration kStopDeadline = std::chrono::seconds(10);
+constexpr Duration kAnswerLimit = std::chrono::seconds(20);
 
 }  // namespace
 
@@ -91,6 +92,32 @@ Async<void> RunContext::check_all() {
 
 Async<void> RunContext::check_oracles() {
   for (const auto& oracle : oracles_) CO_SNAP_TRY(co_await oracle->check(*this));
+  if (!findings_.empty()) co_return Result<void>();  // They say more than that nobody answers.
+  co_return co_await expect_alive();
+}
+
+Async<void> RunContext::expect_alive() {
+  const std::optional<sandbox::Failure>& failure = sandbox_.failure();
+  const bool broken = failure && failure->kind != sandbox::Failure::Kind::kEnded;
+  Result<void> alive;
+  if (broken) {
+    alive = failure->error;
+  } else if (sandbox_.incarnation() != nullptr && expect_running()) {
+    alive = co_await answer();
+  }
+  if (alive) co_return alive;
+  const Error why = fail("unhealthy", alive.error());
+  const bool unknown =
+      why.kind() == ErrorKind::kUnfit || why.kind() == ErrorKind::kCancelled || why.kind() == ErrorKind::kInternal;
+  if (unknown) co_return why;
+  co_return Result<void>();
+}
+
+Async<void> RunContext::answer() {
+  auto healthy = co_await sandbox_.await_healthy();  // Within its budgets.
+  CO_SNAP_TRY(healthy);
+  auto health = co_await with_deadline(kAnswerLimit, "health", sandbox_.health());
+  CO_SNAP_TRY(health);
   co_return Result<void>();
 }
 

@@ -7,9 +7,9 @@
 namespace snaphammer::faults {
 namespace {
 
-Result<vmm::Vm*> vm_of(engine::RunContext& run) {
+Result<sandbox::Incarnation*> guest_of(engine::RunContext& run) {
   sandbox::Incarnation* const guest = run.sandbox().incarnation();
-  if (guest != nullptr && guest->has_vm()) return &guest->vm();
+  if (guest != nullptr && guest->has_vm()) return guest;
   return Error(ErrorKind::kUnavailable, "there is no VMM").advise("inject it after a boot or a restore");
 }
 
@@ -17,9 +17,10 @@ class Kill final : public FaultWith<NoArguments> {
  public:
   using FaultWith::FaultWith;
   Async<void> begin(engine::RunContext& run) override {
-    CO_SNAP_ASSIGN(vmm::Vm* const vm, vm_of(run));
+    CO_SNAP_ASSIGN(sandbox::Incarnation* const guest, guest_of(run));
     act();
-    co_return vm->signal(SIGKILL);
+    guest->kill_vmm(Error(ErrorKind::kGone, "the VMM was killed by fault vmm.kill"));
+    co_return Result<void>();
   }
 };
 
@@ -27,19 +28,20 @@ class Stop final : public FaultWith<NoArguments> {
  public:
   using FaultWith::FaultWith;
   Async<void> begin(engine::RunContext& run) override {
-    CO_SNAP_ASSIGN(vmm::Vm* const vm, vm_of(run));
+    CO_SNAP_ASSIGN(sandbox::Incarnation* const guest, guest_of(run));
     act();
-    co_return vm->signal(SIGSTOP);
+    co_return guest->vm().signal(SIGSTOP);
   }
   Async<void> heal(engine::RunContext& run) override {
-    auto vm = vm_of(run);
-    if (!vm) co_return Result<void>();  // It has ended meanwhile.
-    co_return (*vm)->signal(SIGCONT);
+    auto guest = guest_of(run);
+    if (!guest) co_return Result<void>();  // It has ended meanwhile.
+    co_return (*guest)->vm().signal(SIGCONT);
   }
 };
 
-const FaultRegistration<Kill> kill{"vmm.kill", "The VMM process gets SIGKILL.", "vmm.kill",
-                                   "none; a restore starts a new VMM"};
+const FaultRegistration<Kill> kill{
+    "vmm.kill", "The VMM process gets SIGKILL. A guest that is needed after that is the finding unhealthy.", "vmm.kill",
+    "none; a boot or a restore starts a new VMM"};
 const FaultRegistration<Stop> stop{"vmm.stop", "The VMM process stands still (SIGSTOP).", "vmm.stop, as: s, for: 2s",
                                    "it goes on (SIGCONT)"};
 

@@ -80,7 +80,9 @@ Async<void> execute(const Connect& options, engine::RunContext& run) {
   }
   const std::filesystem::path door = run.sandbox().paths().door();
   const std::uint32_t port = options.via == Via::kProxy ? agent::kForwardedPorts + options.port : options.port;
-  auto listening = co_await with_deadline(kListenLimit, "connect", await_listener(door, port));
+  Async<void> listening_guest = run.sandbox().incarnation()->unless_failed(await_listener(door, port));
+  auto listening = co_await with_deadline(kListenLimit, "connect", std::move(listening_guest));
+  if (!listening && run.sandbox().failure()) co_return run.fail("unhealthy", listening.error());
   if (!listening) {
     co_return Error(ErrorKind::kUnavailable, listening.error().message())
         .in(fmt::format("port {} of the guest takes no connection", options.port))

@@ -22,14 +22,15 @@ void describe(Fields<RunFor>& fields) {
 
 Duration expected_time(const RunFor& options) { return options.duration; }
 
-// Ends early when the guest or its runtime breaks down meanwhile; not when a step beside this one ends the guest.
+// Ends early when the guest or its runtime breaks down meanwhile; not when the scenario has ended the guest.
 Async<void> execute(const RunFor& options, engine::RunContext& run) {
   const TimePoint end = SteadyClock::now() + options.duration;
   if (sandbox::Incarnation* const guest = run.sandbox().incarnation(); guest != nullptr) {
     auto waited = co_await guest->unless_failed(wait_for(options.duration));
     const std::optional<sandbox::Failure>& failure = run.sandbox().failure();
-    const bool ended_by_a_step = failure && failure->kind == sandbox::Failure::Kind::kEnded;
-    if (!waited && !ended_by_a_step) co_return run.fail("unhealthy", waited.error());
+    using Kind = sandbox::Failure::Kind;
+    const bool wanted = failure && (failure->kind == Kind::kEnded || failure->kind == Kind::kKilled);
+    if (!waited && !wanted) co_return run.fail("unhealthy", waited.error());
   }
   co_return co_await wait_for(std::max(end - SteadyClock::now(), Duration(0)));
 }

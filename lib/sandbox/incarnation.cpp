@@ -87,9 +87,14 @@ Awaitable<void> Incarnation::await_cause() {
   static_cast<void>(co_await with_deadline(kExitLimit, "the VMM's end", failed_.wait()));
 }
 
+void Incarnation::kill_vmm(Error why) {
+  fail(Failure::Kind::kKilled, std::move(why));
+  if (vm_) static_cast<void>(vm_->signal(SIGKILL));  // Fails only when it has ended already.
+}
+
 void Incarnation::kill() {
   fail(Failure::Kind::kEnded, Error(ErrorKind::kGone, "the guest was ended"));
-  if (vm_) static_cast<void>(vm_->signal(SIGKILL));  // Fails only when it has ended already.
+  if (vm_) static_cast<void>(vm_->signal(SIGKILL));
 }
 
 Awaitable<void> Incarnation::end() {

@@ -30,8 +30,9 @@ namespace snaphammer::sandbox {
 /// Why an incarnation cannot go on.
 struct Failure {
   enum class Kind {
-    kEnded,       ///< end() was called.
-    kVmm,         ///< The VMM process ended by itself.
+    kEnded,    ///< end() was called.
+    kKilled,   ///< kill_vmm() was called.
+    kVmm,      ///< The VMM process ended by itself.
     kHandler,  ///< Nobody serves its memory any more.
   };
   Kind kind;
@@ -93,6 +94,8 @@ class Incarnation {
     co_return Error(ErrorKind::kCancelled, "guest operation: cancelled");
   }
 
+  /// Kills the VMM, as a crash would: what is under way fails with `why`.
+  void kill_vmm(Error why);
   /// Kills the VMM, if it has been started, and fails what is under way; end() is still to be awaited. Idempotent.
   void kill();
   /// The same, and returns when all of it has ended. Idempotent, but for one at a time to await.

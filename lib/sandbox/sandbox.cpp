@@ -54,6 +54,7 @@ Async<RestoreReport> Sandbox::await_healthy() {
   const std::shared_ptr<BringUp> bring_up = bring_up_;  // Another restore may begin meanwhile.
   if (bring_up == nullptr)
     co_return Error(ErrorKind::kRefused, "await_healthy: refused, the guest is being restored");
+  if (failure()) co_return failure()->error;  // It was healthy, and is no more.
   CO_SNAP_TRY(co_await bring_up->wait());
   RestoreReport report = restore_report_;
   report.phases.insert(report.phases.end(), bring_up->timings().begin(), bring_up->timings().end());
@@ -86,6 +87,7 @@ Awaitable<void> Sandbox::end() {
   if (incarnation_ != nullptr) incarnation_->kill();
   co_await sequences_.wait_idle();
   co_await abandon();
+  if (last_failure_ && last_failure_->kind == Failure::Kind::kKilled) last_failure_.reset();  // What is ended is not missed.
   co_await warm_vmms_.end();
   proxied_.clear();
   co_await proxy_.stop();

@@ -1,0 +1,79 @@
+// A guest that the scenario has left to run and that is no more, or does not answer, never makes a green run.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include "harness/e2e/real_campaign.h"
+
+namespace snaphammer::e2e {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+class DeadGuest : public RealCampaign {
+ protected:
+  static constexpr char kKilled[] = "steps:\n  - boot\n  - snapshot: {id: s1}\n  - inject: {fault: vmm.kill}\n";
+  static constexpr char kUnhealthy[] = "expect: [{verdict: fail, findings: [unhealthy]}]\n";
+};
+
+TEST_F(DeadGuest, AKilledVmmIsUnhealthyToWhateverNeedsItsGuest) {
+  std::vector<std::string> scenarios = {write_scenario("nothing-more", std::string(kKilled) + kUnhealthy)};
+  for (const char* step : {"check: all", "await_healthy: {within: 5s}", "exec: {command: [\"true\"]}", "run_for: 100ms",
+                           "pause", "snapshot: {id: s2}", "connect: {port: 80}", "quiesce"}) {
+    const std::string name = "step-" + std::to_string(scenarios.size());
+    scenarios.push_back(write_scenario(name, fmt::format("{}  - {}\n{}", kKilled, step, kUnhealthy)));
+  }
+  EXPECT_EQ(run(scenarios), 0) << out() << err();
+  for (const nlohmann::json& run : results().at("runs")) {
+    EXPECT_THAT(run.at("message").get<std::string>(), HasSubstr("the VMM was killed by fault vmm.kill")) << run;
+  }
+  expect_nothing_left();
+}
+
+TEST_F(DeadGuest, AKilledVmmIsNotMissedOnceItsGuestIsReplacedOrEnded) {
+  const std::string restored = "  - restore: {from: s1}\n  - await_healthy: {within: 30s}\n  - check: all\n";
+  EXPECT_EQ(run({write_scenario("restored", kKilled + ("  - run_for: 100ms\n" + restored)),
+                 write_scenario("booted", std::string(kKilled) + "  - boot\n  - check: all\n"),
+                 write_scenario("destroyed", std::string(kKilled) + "  - destroy\n  - check: all\n"),
+                 write_scenario("in-a-pause",
+                                "steps:\n  - boot\n  - snapshot: {id: s1}\n"
+                                "  - inject: {fault: vmm.kill, when: {phase: \"pause.save-state:before\"}}\n"
+                                "  - snapshot: {id: s2, on_error: continue}\n" +
+                                    restored + "  - verify_snapshot: all\n")}),
+            0)
+      << out() << err();
+}
+
+TEST_F(DeadGuest, AVmmThatEndsByItselfProvesNothing) {
+  EXPECT_EQ(run({write_scenario("power-off",
+                                "steps:\n  - boot\n"
+                                "  - exec: {command: [sh, -c, \"echo o > /proc/sysrq-trigger; sleep 60\"], "
+                                "on_error: continue}\n"
+                                "  - check: all\n")}),
+            3)
+      << out() << err();
+  EXPECT_EQ(only_run().at("verdict"), "inconclusive");
+  EXPECT_THAT(only_run().at("message").get<std::string>(), AllOf(HasSubstr("check"), HasSubstr("the VMM exited")));
+}
+
+TEST_F(DeadGuest, OneThatDoesNotAnswerIsUnhealthy) {
+  const std::string stopped = "steps:\n  - boot\n  - inject: {fault: vmm.stop}\n";
+  EXPECT_EQ(run({write_scenario("asked", stopped + "  - await_healthy: {within: 1s}\n" + kUnhealthy),
+                 write_scenario("at-the-end", stopped + kUnhealthy), "-j", "2"}),
+            0)
+      << out() << err();
+}
+
+TEST_F(DeadGuest, OneThatDoesNotComeUpIsUnhealthyThoughNoStepAwaitsIt) {
+  EXPECT_EQ(run({write_scenario("not-awaited", std::string("steps:\n  - boot\n  - snapshot: {id: s1}\n"
+                                                           "  - inject: {fault: vsock.stall}\n"
+                                                           "  - restore: {from: s1}\n"
+                                                           "runtime: {restore: {budget_ready: 3s}}\n") +
+                                                   kUnhealthy)}),
+            0)
+      << out() << err();
+  EXPECT_THAT(only_run().at("message").get<std::string>(), HasSubstr("restore.ready"));
+}
+
+}  // namespace
+}  // namespace snaphammer::e2e
