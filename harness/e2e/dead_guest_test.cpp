@@ -26,6 +26,7 @@ TEST_F(DeadGuest, AKilledVmmIsUnhealthyToWhateverNeedsItsGuest) {
   EXPECT_EQ(run(scenarios), 0) << out() << err();
   for (const nlohmann::json& run : results().at("runs")) {
     EXPECT_THAT(run.at("message").get<std::string>(), HasSubstr("the VMM was killed by fault vmm.kill")) << run;
+    EXPECT_LT(run.at("seconds"), 15) << "Nobody waits for it.";
   }
   expect_nothing_left();
 }

@@ -131,7 +131,7 @@ TEST_F(Faults, AFaultOfTheAgentWhereVcpusStandStillIsInconclusive) {
 }
 
 TEST_F(Faults, OneThatCannotActSaysWhatToDo) {
-  EXPECT_EQ(run({write_scenario("too-early", "steps:\n  - inject: {fault: uffd.kill_handler}\n  - boot: {}\n")}), 4);
+  EXPECT_EQ(run({write_scenario("too-early", "steps:\n  - boot: {fresh: true}\n  - inject: {fault: uffd.kill_handler}\n")}), 4);
   EXPECT_THAT(out(), HasSubstr("there is no restored guest"));
 }
 

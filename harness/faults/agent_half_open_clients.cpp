@@ -4,8 +4,8 @@
 
 #include <boost/asio/write.hpp>
 
-#include "harness/engine/run_context.h"
 #include "harness/faults/fault.h"
+#include "harness/faults/present_guest.h"
 #include "lib/agent/protocol.h"
 #include "lib/base/start_task.h"
 #include "lib/vsock/door_client.h"
@@ -34,6 +34,7 @@ Awaitable<void> stay(std::shared_ptr<vsock::DoorConnection> client) {
 class Clients final : public FaultWith<HalfOpenClients> {
  public:
   using FaultWith::FaultWith;
+  static void follow(const HalfOpenClients&, Course& course) { needs_running_guest(course); }
 
   Async<void> begin(engine::RunContext& run) override {
     const asio::any_io_executor executor = co_await asio::this_coro::executor;

@@ -1,6 +1,7 @@
 // agent.kill
 #include "harness/faults/fault.h"
 #include "harness/faults/guest_script.h"
+#include "harness/faults/present_guest.h"
 
 namespace snaphammer::faults {
 namespace {
@@ -20,6 +21,7 @@ dd if=/dev/zero of=/proc/1/mem bs=4096 seek=$((start / 4096)) count=$(((end - st
 class Kill final : public FaultWith<NoArguments> {
  public:
   using FaultWith::FaultWith;
+  static void follow(const NoArguments&, Course& course) { needs_running_guest(course); }
 
   Async<void> begin(engine::RunContext& run) override {
     auto done = co_await run_in_guest(run, kScript, kLimit);

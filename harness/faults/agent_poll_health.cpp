@@ -1,8 +1,8 @@
 // agent.poll_health
 #include <fmt/format.h>
 
-#include "harness/engine/run_context.h"
 #include "harness/faults/fault.h"
+#include "harness/faults/present_guest.h"
 
 namespace snaphammer::faults {
 namespace {
@@ -19,12 +19,10 @@ void describe(Fields<Poll>& fields) {
 class PollHealth final : public FaultWith<Poll> {
  public:
   using FaultWith::FaultWith;
+  static void follow(const Poll&, Course& course) { needs_running_guest(course); }
 
   Async<void> begin(engine::RunContext& run) override {
-    sandbox::Incarnation* const guest = run.sandbox().incarnation();
-    if (guest == nullptr || !guest->has_door()) {
-      co_return Error(ErrorKind::kUnavailable, "there is no guest").advise("inject it after a boot or a restore");
-    }
+    CO_SNAP_ASSIGN(sandbox::Incarnation* const guest, guest_with_door(run));
     const bool prepared =
         run.sandbox().state() == sandbox::State::kPausing && run.plan().scenario->runtime.quiesce.enabled;
     for (unsigned number = 1; number <= args().times; ++number) {

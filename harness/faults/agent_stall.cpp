@@ -9,6 +9,7 @@
 
 #include "harness/faults/fault.h"
 #include "harness/faults/guest_script.h"
+#include "harness/faults/present_guest.h"
 #include "lib/base/task_group.h"
 
 namespace snaphammer::faults {
@@ -47,6 +48,7 @@ echo 1 > $root/cgroup.procs
 class Stall final : public FaultWith<StallFor> {
  public:
   using FaultWith::FaultWith;
+  static void follow(const StallFor&, Course& course) { needs_running_guest(course); }
 
   Async<void> begin(engine::RunContext& run) override {
     const auto executor = co_await asio::this_coro::executor;

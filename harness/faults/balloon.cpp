@@ -5,8 +5,8 @@
 
 #include <boost/asio/steady_timer.hpp>
 
-#include "harness/engine/run_context.h"
 #include "harness/faults/fault.h"
+#include "harness/faults/present_guest.h"
 
 namespace snaphammer::faults {
 namespace {
@@ -14,31 +14,23 @@ namespace {
 constexpr Duration kAnswerLimit = std::chrono::seconds(5);
 constexpr Duration kBetweenLooks = std::chrono::milliseconds(20);  // The balloon's size is asked for, it does not tell.
 
-Result<vmm::Vm*> vm_of(engine::RunContext& run) {
-  sandbox::Incarnation* const guest = run.sandbox().incarnation();
-  if (guest != nullptr && guest->has_vm()) return &guest->vm();
-  return Error(ErrorKind::kUnavailable, "there is no guest with a balloon")
-      .advise("inject it after a boot or a restore");
-}
-
 /// Asks the guest to give memory back until it has `target`. A guest that ends meanwhile ends this, too; a VMM whose guest
 /// memory nobody serves any more does not answer.
 Async<void> set_target(engine::RunContext& run, ByteCount target) {
-  CO_SNAP_ASSIGN(vmm::Vm* const vm, vm_of(run));
+  CO_SNAP_ASSIGN(sandbox::Incarnation* const guest, guest_with_vmm(run));
   co_return co_await with_deadline(kAnswerLimit, "change the balloon",
-                                   run.sandbox().incarnation()->unless_failed(vm->set_balloon_target(target)));
+                                   guest->unless_failed(guest->vm().set_balloon_target(target)));
 }
 
 Async<ByteCount> actual_size(engine::RunContext& run) {
-  CO_SNAP_ASSIGN(vmm::Vm* const vm, vm_of(run));
-  co_return co_await with_deadline(kAnswerLimit, "ask the balloon",
-                                   run.sandbox().incarnation()->unless_failed(vm->balloon_actual()));
+  CO_SNAP_ASSIGN(sandbox::Incarnation* const guest, guest_with_vmm(run));
+  co_return co_await with_deadline(kAnswerLimit, "ask the balloon", guest->unless_failed(guest->vm().balloon_actual()));
 }
 
 Async<void> give_all_back(engine::RunContext& run) {
-  auto vm = vm_of(run);
-  if (!vm) co_return Result<void>();  // The guest has ended meanwhile.
-  co_return co_await set_target(run, (*vm)->ram().size);
+  auto guest = guest_with_vmm(run);
+  if (!guest) co_return Result<void>();  // It has ended meanwhile.
+  co_return co_await set_target(run, (*guest)->vm().ram().size);
 }
 
 struct Inflate {
@@ -54,6 +46,7 @@ void describe(Fields<Inflate>& fields) {
 class InflateBalloon final : public FaultWith<Inflate> {
  public:
   using FaultWith::FaultWith;
+  static void follow(const Inflate&, Course& course) { needs_guest(course); }
   Async<void> begin(engine::RunContext& run) override {
     CO_SNAP_ASSIGN(const ByteCount before, co_await actual_size(run));
     if (args().by >= before) {
@@ -78,8 +71,9 @@ class InflateBalloon final : public FaultWith<Inflate> {
 class DeflateBalloon final : public FaultWith<NoArguments> {
  public:
   using FaultWith::FaultWith;
+  static void follow(const NoArguments&, Course& course) { needs_guest(course); }
   Async<void> begin(engine::RunContext& run) override {
-    CO_SNAP_TRY(vm_of(run));
+    CO_SNAP_TRY(guest_with_vmm(run));
     act();
     co_return co_await give_all_back(run);
   }
@@ -144,8 +138,8 @@ class StormBalloon final : public FaultWith<Storm> {
   }
 
   Async<void> change(engine::RunContext& run) {
-    CO_SNAP_ASSIGN(const vmm::Vm* const vm, vm_of(run));
-    const ByteCount ram = vm->ram().size;
+    CO_SNAP_ASSIGN(sandbox::Incarnation* const guest, guest_with_vmm(run));
+    const ByteCount ram = guest->vm().ram().size;
     co_await ask_what_is_spare(run, ram);
     const ByteCount most = std::min({args().up_to, ram / 2, spare_});
     const ByteCount size = std::uniform_int_distribution<ByteCount>(0, most)(random_);

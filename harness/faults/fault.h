@@ -31,6 +31,7 @@ class RunContext;
 namespace snaphammer::faults {
 
 using scenario::Choices;
+using scenario::Course;
 using scenario::Fields;
 
 /// How often a fault acted, and when first. Any thread.
@@ -109,13 +110,26 @@ std::string place_of() {
   }
 }
 
+/// FaultKind::follow: a fault that needs something when it acts at once has
+/// `static void follow(const Args&, scenario::Course&)`.
+template <class F>
+scenario::FollowFault follow_of() {
+  if constexpr (requires(const typename F::Args& args, Course& course) { F::follow(args, course); }) {
+    return [](const nlohmann::json& args, Course& course) {
+      F::follow(scenario::args_from<typename F::Args>(args), course);
+    };
+  } else {
+    return {};
+  }
+}
+
 template <class F>
 struct FaultRegistration {
   FaultRegistration(const std::string& name, std::string summary, std::string example, std::string undo,
                     std::vector<std::string> needs = {}) {
     scenario::Catalog<scenario::FaultKind>::of().add(
         {name, std::move(summary), "inject: {fault: " + std::move(example) + "}", scenario::args_of<typename F::Args>(),
-         std::move(undo), std::move(needs), place_of<typename F::Args>()});
+         std::move(undo), std::move(needs), place_of<typename F::Args>(), follow_of<F>()});
     fault_makers()[name] = [](const nlohmann::json& args) -> std::unique_ptr<Fault> {
       return std::make_unique<F>(scenario::args_from<typename F::Args>(args));
     };

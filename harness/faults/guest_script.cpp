@@ -4,13 +4,12 @@
 
 #include <fmt/format.h>
 
+#include "harness/faults/present_guest.h"
+
 namespace snaphammer::faults {
 
 Async<void> run_in_guest(engine::RunContext& run, std::string script, Duration limit) {
-  sandbox::Incarnation* const guest = run.sandbox().incarnation();
-  if (guest == nullptr || !guest->has_door()) {
-    co_return Error(ErrorKind::kUnavailable, "there is no guest").advise("inject it after a boot or a restore");
-  }
+  CO_SNAP_ASSIGN(sandbox::Incarnation* const guest, guest_with_door(run));
   agent::ExecRequest request;
   request.id = fmt::format("fault-{}", SteadyClock::now().time_since_epoch().count());
   request.command = {"sh", "-ec", std::move(script)};

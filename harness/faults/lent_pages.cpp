@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "harness/faults/present_guest.h"
+
 namespace snaphammer::faults {
 namespace {
 
@@ -12,12 +14,13 @@ constexpr Duration kAnswerLimit = std::chrono::seconds(60);
 
 }  // namespace
 
+void needs_lender(const std::string& workload, scenario::Course& course) {
+  needs_running_guest(course);
+  course.needs_workload(workload);
+}
+
 Async<LentPages> borrow_pages(engine::RunContext& run, std::string workload, std::uint64_t count) {
-  sandbox::Incarnation* const guest = run.sandbox().incarnation();
-  if (guest == nullptr || !guest->has_door()) {
-    co_return Error(ErrorKind::kUnavailable, "there is no guest that could lend pages")
-        .advise("inject it after a boot or a restore");
-  }
+  CO_SNAP_ASSIGN(sandbox::Incarnation* const guest, guest_with_door(run));
   auto asked = guest->client().set_aside(workload, {.pages = count, .timeout = kAnswerLimit});
   CO_SNAP_ASSIGN(const agent::PagesSetAside set_aside, co_await guest->unless_failed(std::move(asked)));
   LentPages lent{.guest = guest, .workload = std::move(workload), .pages = {}};

@@ -27,6 +27,9 @@ auto add_lender(Fields<Args>& fields, Name Args::*workload) {
       .refers_to(scenario::kWorkloads);
 }
 
+/// For the follow() of such a fault.
+void needs_lender(const std::string& workload, scenario::Course& course);
+
 struct LentPages {
   sandbox::Incarnation* guest = nullptr;  ///< The one whose they are.
   std::string workload;

@@ -8,10 +8,10 @@
 
 #include <unistd.h>
 
-#include "harness/engine/run_context.h"
 #include "harness/faults/fault.h"
 #include "harness/faults/guest_page.h"
 #include "harness/faults/lent_pages.h"
+#include "harness/faults/present_guest.h"
 
 namespace snaphammer::faults {
 namespace {
@@ -44,13 +44,13 @@ void describe(Fields<FlipBit>& fields) {
 class Flip final : public FaultWith<FlipBit> {
  public:
   using FaultWith::FaultWith;
+  static void follow(const FlipBit& flip, Course& course) {
+    needs_guest(course);
+    if (flip.workload) needs_lender(*flip.workload, course);
+  }
 
   Async<void> begin(engine::RunContext& run) override {
-    sandbox::Incarnation* const guest = run.sandbox().incarnation();
-    if (guest == nullptr || !guest->has_vm()) {
-      co_return Error(ErrorKind::kUnavailable, "there is no guest memory")
-          .advise("inject it after a boot or a restore");
-    }
+    CO_SNAP_ASSIGN(sandbox::Incarnation* const guest, guest_with_vmm(run));
     std::mt19937_64 random(run.plan().seed);
     const vmm::GuestRam ram = guest->vm().ram();
     SourceFaults::BitFlip flip{.offset = args().offset.value_or(0),

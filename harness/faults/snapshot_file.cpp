@@ -11,6 +11,7 @@
 
 #include "harness/engine/run_context.h"
 #include "harness/faults/fault.h"
+#include "harness/scenario/course.h"
 #include "harness/scenario/spaces.h"
 
 namespace snaphammer::faults {
@@ -48,6 +49,10 @@ void describe(Fields<Target>& fields) {
   fields.add("file", &Target::file, "Which of its files.");
 }
 
+void follow_target(const Target& target, Course& course) {
+  target.snapshot ? course.needs_snapshot(*target.snapshot) : course.needs_any_snapshot();
+}
+
 /// The file, open, and its size.
 Result<std::pair<UniqueFd, ByteCount>> open_target(engine::RunContext& run, const Target& target) {
   SNAP_ASSIGN(const fs::path directory, run.snapshot_directory(target.snapshot));
@@ -71,6 +76,7 @@ void describe(Fields<FlipByte>& fields) {
 class Flip final : public FaultWith<FlipByte> {
  public:
   using FaultWith::FaultWith;
+  static void follow(const FlipByte& args, Course& course) { follow_target(args.target, course); }
 
   Async<void> begin(engine::RunContext& run) override {
     CO_SNAP_ASSIGN(auto opened, open_target(run, args().target));
@@ -111,6 +117,7 @@ void describe(Fields<Truncate>& fields) {
 class CutOff final : public FaultWith<Truncate> {
  public:
   using FaultWith::FaultWith;
+  static void follow(const Truncate& args, Course& course) { follow_target(args.target, course); }
   Async<void> begin(engine::RunContext& run) override {
     CO_SNAP_ASSIGN(auto opened, open_target(run, args().target));
     const ByteCount to = args().to.value_or(opened.second / 2);
@@ -136,6 +143,10 @@ void describe(Fields<SwapGeneration>& fields) {
 class Swap final : public FaultWith<SwapGeneration> {
  public:
   using FaultWith::FaultWith;
+  static void follow(const SwapGeneration& swap, Course& course) {
+    course.needs_snapshot(swap.snapshot);
+    course.needs_snapshot(swap.with);
+  }
   Async<void> begin(engine::RunContext& run) override {
     CO_SNAP_ASSIGN(one_, run.snapshot_directory(args().snapshot));
     CO_SNAP_ASSIGN(other_, run.snapshot_directory(args().with));

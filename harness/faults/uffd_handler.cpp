@@ -1,6 +1,6 @@
 // uffd.kill_handler and uffd.stop_handler: who serves page faults is gone, or stands still.
-#include "harness/engine/run_context.h"
 #include "harness/faults/fault.h"
+#include "harness/faults/present_guest.h"
 
 namespace snaphammer::faults {
 namespace {
@@ -15,6 +15,7 @@ Result<sandbox::FaultHandler*> handler_of(engine::RunContext& run) {
 class Kill final : public FaultWith<NoArguments> {
  public:
   using FaultWith::FaultWith;
+  static void follow(const NoArguments&, Course& course) { needs_guest(course); }
   Async<void> begin(engine::RunContext& run) override {
     CO_SNAP_ASSIGN(sandbox::FaultHandler* const handler, handler_of(run));
     act();
@@ -26,6 +27,7 @@ class Kill final : public FaultWith<NoArguments> {
 class Stop final : public FaultWith<NoArguments> {
  public:
   using FaultWith::FaultWith;
+  static void follow(const NoArguments&, Course& course) { needs_guest(course); }
   Async<void> begin(engine::RunContext& run) override {
     CO_SNAP_ASSIGN(sandbox::FaultHandler* const handler, handler_of(run));
     act();

@@ -81,6 +81,7 @@ class HeldReads {
 class RemovePages final : public FaultWith<Remove> {
  public:
   using FaultWith::FaultWith;
+  static void follow(const Remove& remove, Course& course) { needs_lender(remove.workload, course); }
 
   Async<void> begin(engine::RunContext& run) override {
     CO_SNAP_ASSIGN(LentPages lent, co_await borrow_pages(run, args().workload, args().pages));

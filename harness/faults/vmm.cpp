@@ -1,23 +1,18 @@
 // vmm.kill and vmm.stop: signals to the VMM process.
 #include <signal.h>
 
-#include "harness/engine/run_context.h"
 #include "harness/faults/fault.h"
+#include "harness/faults/present_guest.h"
 
 namespace snaphammer::faults {
 namespace {
 
-Result<sandbox::Incarnation*> guest_of(engine::RunContext& run) {
-  sandbox::Incarnation* const guest = run.sandbox().incarnation();
-  if (guest != nullptr && guest->has_vm()) return guest;
-  return Error(ErrorKind::kUnavailable, "there is no VMM").advise("inject it after a boot or a restore");
-}
-
 class Kill final : public FaultWith<NoArguments> {
  public:
   using FaultWith::FaultWith;
+  static void follow(const NoArguments&, Course& course) { needs_guest(course); }
   Async<void> begin(engine::RunContext& run) override {
-    CO_SNAP_ASSIGN(sandbox::Incarnation* const guest, guest_of(run));
+    CO_SNAP_ASSIGN(sandbox::Incarnation* const guest, guest_with_vmm(run));
     act();
     guest->kill_vmm(Error(ErrorKind::kGone, "the VMM was killed by fault vmm.kill"));
     co_return Result<void>();
@@ -27,13 +22,14 @@ class Kill final : public FaultWith<NoArguments> {
 class Stop final : public FaultWith<NoArguments> {
  public:
   using FaultWith::FaultWith;
+  static void follow(const NoArguments&, Course& course) { needs_guest(course); }
   Async<void> begin(engine::RunContext& run) override {
-    CO_SNAP_ASSIGN(sandbox::Incarnation* const guest, guest_of(run));
+    CO_SNAP_ASSIGN(sandbox::Incarnation* const guest, guest_with_vmm(run));
     act();
     co_return guest->vm().signal(SIGSTOP);
   }
   Async<void> heal(engine::RunContext& run) override {
-    auto guest = guest_of(run);
+    auto guest = guest_with_vmm(run);
     if (!guest) co_return Result<void>();  // It has ended meanwhile.
     co_return (*guest)->vm().signal(SIGCONT);
   }

@@ -1,6 +1,6 @@
 // vsock.half_open: one side of a connection is gone and the other is not told.
-#include "harness/engine/run_context.h"
 #include "harness/faults/packet_fault.h"
+#include "harness/faults/present_guest.h"
 
 namespace snaphammer::faults {
 namespace {
@@ -17,12 +17,10 @@ void describe(Fields<HalfOpen>& fields) {
 class LeaveHalfOpen final : public FaultWith<HalfOpen> {
  public:
   using FaultWith::FaultWith;
+  static void follow(const HalfOpen&, Course& course) { needs_guest(course); }
 
   Async<void> begin(engine::RunContext& run) override {
-    sandbox::Incarnation* const guest = run.sandbox().incarnation();
-    if (guest == nullptr || !guest->has_door()) {
-      co_return Error(ErrorKind::kUnavailable, "there is no guest whose connections could be left half open");
-    }
+    CO_SNAP_ASSIGN(sandbox::Incarnation* const guest, guest_with_door(run));
     std::vector<std::uint64_t> chosen;
     auto silence = std::make_shared<Silence>();
     for (const vsock::ConnectionInfo& connection : guest->vsock().connections()) {

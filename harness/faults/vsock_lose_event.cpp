@@ -11,9 +11,9 @@
 
 #include <unistd.h>
 
-#include "harness/engine/run_context.h"
 #include "harness/faults/fault.h"
 #include "harness/faults/guest_page.h"
+#include "harness/faults/present_guest.h"
 
 namespace snaphammer::faults {
 namespace {
@@ -44,13 +44,10 @@ Result<Indices> indices_of(const vmm::VirtQueueRings& rings, const vmm::Vm& vm) 
 class LoseEvent final : public FaultWith<NoArguments> {
  public:
   using FaultWith::FaultWith;
+  static void follow(const NoArguments&, Course& course) { needs_guest(course); }
 
   Async<void> begin(engine::RunContext& run) override {
-    sandbox::Incarnation* const guest = run.sandbox().incarnation();
-    if (guest == nullptr || !guest->has_vm()) {
-      co_return Error(ErrorKind::kUnavailable, "there is no guest to ask for its vsock event queue")
-          .advise("inject it after a boot, before the restore");
-    }
+    CO_SNAP_ASSIGN(sandbox::Incarnation* const guest, guest_with_vmm(run));
     CO_SNAP_ASSIGN(const vmm::VirtQueueRings rings, co_await guest->vm().vsock_event_queue());
     CO_SNAP_ASSIGN(indices_, indices_of(rings, guest->vm()));
     vmm_log_ = run.sandbox().paths().vmm_log();

@@ -156,8 +156,14 @@ void Course::brings_back(const std::string& snapshot, Guest guest) {
   now_.restoring = true;
 }
 
-void Course::needs_earlier_snapshot() {
-  if (now_.snapshots.empty()) fail("a diff needs an earlier snapshot", "take a full one first");
+void Course::needs_any_snapshot() {
+  if (now_.snapshots.empty()) fail("there is no snapshot yet", "take a full one first");
+}
+
+void Course::needs_snapshot(const std::string& snapshot) {
+  if (!now_.snapshots.contains(snapshot)) {
+    fail(fmt::format("there is no snapshot '{}' yet", snapshot), "the step that takes it comes later");
+  }
 }
 
 // `restore` ends just after the first point at which vCPUs run.

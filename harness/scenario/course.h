@@ -67,7 +67,8 @@ class Course {
   void takes(const std::string& snapshot);
   /// The guest and workloads of that snapshot, while the restore sequence goes on.
   void brings_back(const std::string& snapshot, Guest guest);
-  void needs_earlier_snapshot();
+  void needs_any_snapshot();
+  void needs_snapshot(const std::string& snapshot);
 
   /// The restore sequence is over.
   void is_healthy() { now_.restoring = false; }

@@ -70,8 +70,43 @@ TEST(Course, ARestoreBringsBackTheWorkloadsOfItsSnapshot) {
 
 TEST(Course, ADiffNeedsAnEarlierSnapshot) {
   EXPECT_EQ(errors_in("  - boot\n  - snapshot: {type: diff}\n"),
-            "5:5: snapshot cannot work here: a diff needs an earlier snapshot; take a full one first\n");
+            "5:5: snapshot cannot work here: there is no snapshot yet; take a full one first\n");
   EXPECT_EQ(errors_in("  - boot\n  - snapshot\n  - snapshot: {type: diff}\n"), "");
+}
+
+TEST(Course, AFaultThatActsAtOnceNeedsWhatItActsOn) {
+  const auto inject = [](const std::string& fault) { return "  - inject: {fault: " + fault + "}\n"; };
+  const std::vector<std::string> of_any_guest = {"vmm.kill",        "vmm.stop",        "balloon.inflate",
+                                                 "balloon.deflate", "memory.flip_bit", "vsock.half_open",
+                                                 "vsock.lose_event", "uffd.kill_handler", "uffd.stop_handler"};
+  const std::vector<std::string> of_its_programs = {"agent.kill", "agent.stall", "agent.poll_health",
+                                                    "agent.half_open_clients"};
+  for (const std::string& fault : of_any_guest) {
+    EXPECT_EQ(errors_in(inject(fault) + "  - boot\n"),
+              "4:5: inject cannot work here: there is no guest; begin with `- boot: {}`\n")
+        << fault;
+    EXPECT_EQ(errors_in("  - boot\n  - pause\n" + inject(fault)), "") << fault;
+  }
+  for (const std::string& fault : of_its_programs) {
+    EXPECT_THAT(errors_in(inject(fault)), HasSubstr("there is no guest")) << fault;
+    EXPECT_THAT(errors_in("  - boot\n  - pause\n" + inject(fault)), HasSubstr("the guest is paused")) << fault;
+    EXPECT_EQ(errors_in(inject(fault + ", when: {phase: restore.init}") + "  - boot\n"), "") << fault;
+  }
+  EXPECT_EQ(errors_in(inject("vsock.delay") + inject("host.cpu_hog") + inject("balloon.storm") + "  - boot\n"), "");
+  const std::string lent = std::string("  - boot\n") + kZp + inject("uffd.remove, args: {workload: zp}");
+  EXPECT_EQ(errors_in(lent), "");
+  EXPECT_THAT(errors_in(lent + "  - stop: zp\n" + inject("memory.flip_bit, args: {workload: zp}")),
+              HasSubstr("8:5: inject cannot work here: there is no workload 'zp' in this guest"));
+}
+
+TEST(Course, AFaultOfASnapshotNeedsOneThatWasTaken) {
+  const std::string flip = "  - inject: {fault: snapshot.flip_byte}\n";
+  const std::string swap = "  - inject: {fault: snapshot.swap_generation, args: {snapshot: s1, with: s2}}\n";
+  EXPECT_THAT(errors_in("  - boot\n" + flip), HasSubstr("5:5: inject cannot work here: there is no snapshot yet"));
+  EXPECT_EQ(errors_in("  - boot\n  - snapshot: {id: s1}\n" + swap + "  - snapshot: {id: s2}\n"),
+            "6:5: inject cannot work here: there is no snapshot 's2' yet; the step that takes it comes later\n");
+  EXPECT_EQ(errors_in("  - boot\n  - snapshot: {id: s1}\n  - snapshot: {id: s2}\n" + swap + flip), "");
+  EXPECT_EQ(errors_in("  - boot\n  - parallel: [[{snapshot: {id: s1}}], [{snapshot: {id: s2}}]]\n" + swap), "");
 }
 
 TEST(Course, AStepThatMayFailIsNoError) {

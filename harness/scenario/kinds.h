@@ -84,6 +84,9 @@ struct WorkloadKind {
   std::vector<std::string> host_args = {};
 };
 
+class Course;
+using FollowFault = std::function<void(const nlohmann::json& args, Course&)>;
+
 struct FaultKind {
   static constexpr std::string_view kNoun = "fault";
   std::string name;
@@ -93,6 +96,7 @@ struct FaultKind {
   std::string undo;                ///< What `heal` and the end of `for` do.
   std::vector<std::string> needs;  ///< Capabilities of the backend.
   std::string place = {};          ///< The argument that says at which phase it acts, if it must have it or `when`.
+  FollowFault follow = {};         ///< What it needs when it acts at once; null when that is nothing.
 };
 
 struct OracleKind {

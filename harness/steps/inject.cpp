@@ -59,6 +59,8 @@ void describe(Fields<Inject>& fields) {
 }
 
 void follow(const Inject& options, Course& course) {
+  const FaultKind* const kind = Catalog<FaultKind>::of().find(options.fault);
+  if (!options.when && kind->follow) kind->follow(options.args, course);
   const std::string guest = options.args.value("guest", "");  // See faults::add_guest().
   course.may_end_workloads();
   if (const auto clone = faults::number_of_clone(guest)) course.needs_clone(*clone);

@@ -40,7 +40,7 @@ void describe(Fields<Snapshot>& fields) {
 
 void follow(const Snapshot& options, Course& course) {
   course.needs({Guest::kRunning, Guest::kPaused});
-  if (options.type == Type::kDiff) course.needs_earlier_snapshot();
+  if (options.type == Type::kDiff) course.needs_any_snapshot();
   course.takes(options.id);
   if (!options.resume) course.becomes(Guest::kPaused);  // Otherwise it goes on, unless it stood still before.
 }

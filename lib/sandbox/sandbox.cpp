@@ -54,7 +54,6 @@ Async<RestoreReport> Sandbox::await_healthy() {
   const std::shared_ptr<BringUp> bring_up = bring_up_;  // Another restore may begin meanwhile.
   if (bring_up == nullptr)
     co_return Error(ErrorKind::kRefused, "await_healthy: refused, the guest is being restored");
-  if (failure()) co_return failure()->error;  // It was healthy, and is no more.
   CO_SNAP_TRY(co_await bring_up->wait());
   RestoreReport report = restore_report_;
   report.phases.insert(report.phases.end(), bring_up->timings().begin(), bring_up->timings().end());

@@ -60,7 +60,7 @@ class Sandbox {
   void set_prefetch(uffd::Prefetch prefetch) { config_.uffd.prefetch = prefetch; }
   /// For the restores that follow: how their hand-off is spoiled on its way.
   void set_bad_handoff(std::optional<uffd::BadHandoff> how) { bad_handoff_ = how; }
-  /// How the latest restore went; an error when the guest did not become healthy within its budgets, or is no more.
+  /// How the latest restore went; an error when the guest did not become healthy within its budgets.
   Async<RestoreReport> await_healthy();
   /// The pause sequence: freezes the guest, stores it, lets it go on.
   Async<PauseReport> snapshot(const snapshot::SnapshotStore& store, SnapshotOptions options);
