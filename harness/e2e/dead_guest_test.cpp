@@ -1,4 +1,8 @@
 // A guest that the scenario has left to run and that is no more, or does not answer, never makes a green run.
+#include <map>
+#include <string>
+#include <vector>
+
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
@@ -24,7 +28,9 @@ TEST_F(DeadGuest, AKilledVmmIsUnhealthyToWhateverNeedsItsGuest) {
     scenarios.push_back(write_scenario(name, fmt::format("{}  - {}\n{}", kKilled, step, kUnhealthy)));
   }
   EXPECT_EQ(run(scenarios), 0) << out() << err();
-  for (const nlohmann::json& run : results().at("runs")) {
+  const nlohmann::json runs = results().at("runs");
+  EXPECT_EQ(runs.size(), scenarios.size());
+  for (const nlohmann::json& run : runs) {
     EXPECT_THAT(run.at("message").get<std::string>(), HasSubstr("the VMM was killed by fault vmm.kill")) << run;
     EXPECT_LT(run.at("seconds"), 15) << "Nobody waits for it.";
   }
@@ -63,6 +69,11 @@ TEST_F(DeadGuest, OneThatDoesNotAnswerIsUnhealthy) {
                  write_scenario("at-the-end", stopped + kUnhealthy), "-j", "2"}),
             0)
       << out() << err();
+  std::map<std::string, std::string> messages;
+  const nlohmann::json runs = results().at("runs");
+  for (const nlohmann::json& run : runs) messages[run.at("scenario")] = run.at("message");
+  EXPECT_THAT(messages["asked"], HasSubstr("await_healthy: not done within 1s"));
+  EXPECT_THAT(messages["at-the-end"], HasSubstr("health: "));
 }
 
 TEST_F(DeadGuest, OneThatDoesNotComeUpIsUnhealthyThoughNoStepAwaitsIt) {
