@@ -231,6 +231,7 @@ Result<void> RunContext::record_working_set() {
 }
 
 Async<void> RunContext::quiesce() {
+  health_.reset();
   if (auto done = co_await sandbox_.quiesce(); !done) co_return fail("unhealthy", done.error());
   quiesced_by_step_ = true;
   co_return Result<void>();
@@ -238,6 +239,7 @@ Async<void> RunContext::quiesce() {
 
 Async<void> RunContext::unquiesce() {
   if (auto done = co_await sandbox_.unquiesce(); !done) co_return fail("left-quiesced", done.error());
+  health_.reset();
   quiesced_by_step_ = false;
   co_return Result<void>();
 }
@@ -287,6 +289,7 @@ Result<std::filesystem::path> RunContext::snapshot_directory(const std::optional
 
 void RunContext::end_restore() {
   quiesced_by_step_ = false;
+  health_.reset();
   if (!restored_) return;
   sandbox::Incarnation* const incarnation = sandbox_.incarnation();
   if (incarnation != nullptr && incarnation->page_server() != nullptr) {

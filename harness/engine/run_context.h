@@ -108,9 +108,12 @@ class RunContext final : private sandbox::PhaseObserver {
   Async<void> check_workload(const std::string& as);
   /// Asks every workload and every oracle.
   Async<void> check_all();
-  /// Asks every oracle, and the guest itself whether it lives when none of them has found anything: also at the end of
-  /// every run.
+  /// Asks every oracle: also at the end of every run. A guest that the scenario has left to run must be up and answer, or
+  /// is unhealthy when no finding says more.
   Async<void> check_oracles();
+  /// What the guest said of itself when the oracles were last asked; null when none ran or answered, or was quiesced or
+  /// replaced since.
+  const agent::HealthReport* health() const { return health_ ? &*health_ : nullptr; }
   /// `program_args`: what the guest's program gets.
   Async<void> start_workload(oracles::StartedWorkload workload, std::map<std::string, std::string> program_args);
   /// Asks it for its last verdict, then ends it.
@@ -144,10 +147,9 @@ class RunContext final : private sandbox::PhaseObserver {
   Async<void> tell_oracles_healthy();
   /// An error, no finding, when the scenario has left the guest paused.
   Result<void> expect_running() const;
-  /// A guest that the scenario has left to run and that does not answer is a finding. An error: nobody knows.
-  Async<void> expect_alive();
-  /// Becomes healthy, if it is on its way, and answers a health check.
-  Async<void> answer();
+  /// An error when the scenario has left the guest to run and it is not up or does not answer. Otherwise health() is what
+  /// it said.
+  Async<void> ask_guest();
   /// The present guest is about to end: if it was restored, records what its page server did.
   void end_restore();
   Result<void> record_working_set();
@@ -187,6 +189,7 @@ class RunContext final : private sandbox::PhaseObserver {
   std::optional<Restored> restored_;  ///< Where the present guest comes from; nothing after a boot.
   std::uint64_t taken_ = 0;
   bool quiesced_by_step_ = false;
+  std::optional<agent::HealthReport> health_;
   std::string last_step_;
   unsigned branches_ = 0;            ///< Parallel steps under way.
   bool paused_by_abort_ = false;     ///< A pause that failed has left the guest so, not the scenario.

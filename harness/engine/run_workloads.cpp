@@ -91,21 +91,11 @@ Async<void> RunContext::check_all() {
 }
 
 Async<void> RunContext::check_oracles() {
-  for (const auto& oracle : oracles_) CO_SNAP_TRY(co_await oracle->check(*this));
-  if (!findings_.empty()) co_return Result<void>();  // They say more than that nobody answers.
-  co_return co_await expect_alive();
-}
-
-Async<void> RunContext::expect_alive() {
-  const std::optional<sandbox::Failure>& failure = sandbox_.failure();
-  const bool broken = failure && failure->kind != sandbox::Failure::Kind::kEnded;
-  Result<void> alive;
-  if (broken) {
-    alive = failure->error;
-  } else if (sandbox_.incarnation() != nullptr && expect_running()) {
-    alive = co_await answer();
+  const Result<void> alive = co_await ask_guest();
+  for (const auto& oracle : oracles_) {
+    if (health_ || !oracle->asks_guest()) CO_SNAP_TRY(co_await oracle->check(*this));
   }
-  if (alive) co_return alive;
+  if (alive || !findings_.empty()) co_return Result<void>();
   const Error why = fail("unhealthy", alive.error());
   const bool unknown =
       why.kind() == ErrorKind::kUnfit || why.kind() == ErrorKind::kCancelled || why.kind() == ErrorKind::kInternal;
@@ -113,11 +103,17 @@ Async<void> RunContext::expect_alive() {
   co_return Result<void>();
 }
 
-Async<void> RunContext::answer() {
-  auto healthy = co_await sandbox_.await_healthy();  // Within its budgets.
-  CO_SNAP_TRY(healthy);
-  auto health = co_await with_deadline(kAnswerLimit, "health", sandbox_.health());
-  CO_SNAP_TRY(health);
+Async<void> RunContext::ask_guest() {
+  health_.reset();
+  const std::optional<sandbox::Failure>& failure = sandbox_.failure();
+  if (failure && failure->kind != sandbox::Failure::Kind::kEnded) co_return failure->error;
+  if (sandbox_.incarnation() == nullptr || !expect_running()) co_return Result<void>();
+  if (sandbox_.state() != sandbox::State::kRunning) {
+    if (!findings_.empty()) co_return Result<void>();  // Of one that may never come up.
+    auto healthy = co_await sandbox_.await_healthy();  // Within its budgets.
+    CO_SNAP_TRY(healthy);
+  }
+  CO_SNAP_ASSIGN(health_, co_await with_deadline(kAnswerLimit, "health", sandbox_.health()));
   co_return Result<void>();
 }
 

@@ -83,6 +83,7 @@ class LedgerOracle final : public Oracle {
     while (!ledgers_.empty()) co_await let_go(ledgers_.begin()->first);
   }
 
+  bool asks_guest() const override { return true; }
   Async<void> check(engine::RunContext& run) override {
     std::vector<std::string> names;
     for (const auto& [as, entry] : ledgers_) names.push_back(as);

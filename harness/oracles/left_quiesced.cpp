@@ -40,20 +40,19 @@ Awaitable<ByteCount> held_by_balloon(engine::RunContext& run) {
 
 class LeftQuiesced final : public Oracle {
  public:
+  bool asks_guest() const override { return true; }
   Async<void> check(engine::RunContext& run) override {
+    const agent::HealthReport health = *run.health();
     if (run.sandbox().state() != sandbox::State::kRunning || run.quiesced_by_step()) co_return Result<void>();
-    auto health = co_await with_deadline(kAnswerLimit, "health", run.sandbox().health());
-    // A guest that does not answer is what other oracles and the steps are for.
-    if (!health) co_return Result<void>();
-    if (health->quiesced) {
+    if (health.quiesced) {
       report(run, "the guest runs and is still prepared for a snapshot: its workloads stand still",
-             {{"generation", health->generation}, {"uptime_s", to_ms(health->uptime) / 1000}});
+             {{"generation", health.generation}, {"uptime_s", to_ms(health.uptime) / 1000}});
     }
     if (run.sandbox().state() != sandbox::State::kRunning || scenario_moves_the_balloon(run)) co_return Result<void>();
     const ByteCount held = co_await held_by_balloon(run);
     if (held != 0) {
       report(run, "the guest runs and its balloon still holds " + format_bytes(held) + " that a pause took",
-             {{"balloon_bytes", held}, {"generation", health->generation}});
+             {{"balloon_bytes", held}, {"generation", health.generation}});
     }
     co_return Result<void>();
   }

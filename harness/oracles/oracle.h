@@ -35,6 +35,9 @@ class Oracle {
   /// Looks now, whatever state the guest is in, and reports what is new since its last look. An error says that it
   /// could not look: the run is then inconclusive.
   virtual Async<void> check(engine::RunContext& run) = 0;
+  /// Whether check() asks the guest: then it is called only when that has just answered a health check, run.health(). That
+  /// a guest which runs does not answer is nobody else's business: see RunContext::check_oracles().
+  virtual bool asks_guest() const { return false; }
   /// The guest was booted or restored and has become healthy: before the next step. An error as above.
   virtual Async<void> became_healthy(engine::RunContext&) { return completed(Result<void>()); }
 

@@ -7,42 +7,39 @@
 namespace snaphammer::oracles {
 namespace {
 
-constexpr Duration kAnswerLimit = std::chrono::seconds(20);
 /// From the agent's word that it has queued a line to the line on the host; also long enough to connect anew.
 constexpr Duration kArrivalLimit = std::chrono::seconds(5);
 
 class Output final : public Oracle {
  public:
+  bool asks_guest() const override { return true; }
   Async<void> check(engine::RunContext& run) override {
-    if (run.sandbox().state() != sandbox::State::kRunning) co_return Result<void>();
-    auto health = co_await with_deadline(kAnswerLimit, "health", run.sandbox().health());
-    // A guest that does not answer is what other oracles and the steps are for.
-    if (!health || run.sandbox().state() != sandbox::State::kRunning) co_return Result<void>();
-    if (health->generation == told_) co_return Result<void>();
+    const agent::HealthReport health = *run.health();
+    if (run.sandbox().state() != sandbox::State::kRunning || health.generation == told_) co_return Result<void>();
     sandbox::Incarnation& guest = *run.sandbox().incarnation();
     auto arrived = co_await with_deadline(
         kArrivalLimit, "the guest's output",
-        guest.unless_failed(guest.output().wait_caught_up(health->output_epoch, health->output_next_seq)));
+        guest.unless_failed(guest.output().wait_caught_up(health.output_epoch, health.output_next_seq)));
     if (run.sandbox().incarnation() != &guest || guest.failure()) co_return Result<void>();
 
     const agent::OutputListener& output = guest.output();
     nlohmann::json evidence = {
-        {"guest", {{"epoch", health->output_epoch}, {"next_seq", health->output_next_seq}}},
+        {"guest", {{"epoch", health.output_epoch}, {"next_seq", health.output_next_seq}}},
         {"host",
          {{"epoch", output.latest().epoch}, {"next_seq", output.next_seq()}, {"connected", output.connected()}}}};
     if (output.violation()) {
-      report(run, health->generation, output.violation()->describe(), evidence);
+      report(run, health.generation, output.violation()->describe(), evidence);
     } else if (!arrived) {
       report(
-          run, health->generation,
+          run, health.generation,
           fmt::format("the guest is healthy and its output does not come: it says that it has sent {} lines, the "
                       "latest on connection {}; the host {} connection {} and has {}",
-                      health->output_next_seq - 1, health->output_epoch, output.connected() ? "listens to" : "has lost",
+                      health.output_next_seq - 1, health.output_epoch, output.connected() ? "listens to" : "has lost",
                       output.latest().epoch, output.next_seq() == 0 ? 0 : output.next_seq() - 1),
           evidence);
     } else if (output.gap()) {
       evidence["missing"] = {{"after_seq", output.gap()->after_seq}, {"lines", output.gap()->lines}};
-      report(run, health->generation,
+      report(run, health.generation,
              fmt::format("{} lines of the guest's output are missing after line {}, though its connection lived",
                          output.gap()->lines, output.gap()->after_seq),
              evidence);

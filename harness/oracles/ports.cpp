@@ -18,10 +18,10 @@ constexpr Duration kAliveWithin = std::chrono::seconds(10);
 
 class Ports final : public Oracle {
  public:
+  bool asks_guest() const override { return true; }
   Async<void> check(engine::RunContext& run) override {
     if (run.sandbox().state() != sandbox::State::kRunning || run.quiesced_by_step()) co_return Result<void>();
     auto report = co_await with_deadline(kAnswerLimit, "ports", run.sandbox().ports());
-    // A guest that does not answer is what other oracles and the steps are for.
     if (!report || !report->running) co_return Result<void>();
     for (const agent::PortInfo& port : report->ports) {
       auto taken = co_await takes_connections(run, port.port);
