@@ -1,4 +1,5 @@
 // Injecting, healing and accounting for faults, on real guests.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "harness/e2e/real_campaign.h"
@@ -128,6 +129,19 @@ TEST_F(Faults, AFaultOfTheAgentWhereVcpusStandStillIsInconclusive) {
             3)
       << out() << err();
   EXPECT_EQ(fault().at("acted"), 0);
+}
+
+// In a pause, but before the guest is prepared, or when it has gone on with its work as it should.
+TEST_F(Faults, AGuestThatIsNotToBePreparedHasUndoneNothing) {
+  std::vector<std::string> scenarios;
+  for (const char* phase : {"drain-connections", "publish"}) {
+    scenarios.push_back(write_scenario(
+        phase, fmt::format("steps:\n  - boot: {{}}\n"
+                           "  - inject: {{fault: agent.poll_health, when: {{phase: \"pause.{}:after\"}}}}\n"
+                           "  - snapshot: {{id: s1}}\n  - check: all\n",
+                           phase)));
+  }
+  EXPECT_EQ(run(scenarios), 0) << out() << err();
 }
 
 TEST_F(Faults, OneThatCannotActSaysWhatToDo) {

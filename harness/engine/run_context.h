@@ -68,6 +68,8 @@ class RunContext final : private sandbox::PhaseObserver {
   Async<void> run(const scenario::StepList& steps);
   /// The step that was begun last: "step restore (line 12)".
   const std::string& last_step() const { return last_step_; }
+  /// The point of a phase that a sequence came to last: "pause.freeze:before". Empty before the first.
+  const std::string& last_point() const { return last_point_; }
 
   /// Starts the guest: from the cached base snapshot, or from its kernel when `fresh`. Healthy when it returns.
   Async<void> boot(bool fresh);
@@ -191,6 +193,7 @@ class RunContext final : private sandbox::PhaseObserver {
   bool quiesced_by_step_ = false;
   std::optional<agent::HealthReport> health_;
   std::string last_step_;
+  std::string last_point_;
   unsigned branches_ = 0;            ///< Parallel steps under way.
   bool paused_by_abort_ = false;     ///< A pause that failed has left the guest so, not the scenario.
   std::set<std::string> workloads_;  ///< In the guest that is there now.

@@ -3,6 +3,7 @@
 
 #include "harness/faults/fault.h"
 #include "harness/faults/present_guest.h"
+#include "lib/sandbox/phases.h"
 
 namespace snaphammer::faults {
 namespace {
@@ -23,12 +24,11 @@ class PollHealth final : public FaultWith<Poll> {
 
   Async<void> begin(engine::RunContext& run) override {
     CO_SNAP_ASSIGN(sandbox::Incarnation* const guest, guest_with_door(run));
-    const bool prepared =
-        run.sandbox().state() == sandbox::State::kPausing && run.plan().scenario->runtime.quiesce.enabled;
     for (unsigned number = 1; number <= args().times; ++number) {
+      const bool was_prepared = is_prepared(run);
       CO_SNAP_ASSIGN(const agent::HealthReport health, co_await guest->unless_failed(guest->client().health()));
       act();
-      if (prepared && !health.quiesced) {
+      if (was_prepared && is_prepared(run) && !health.quiesced) {
         run.report({.id = "quiesce-undone",
                     .oracle = "agent.poll_health",
                     .message = fmt::format("health check {} of {} in the pause: the guest, prepared for the snapshot, "
@@ -39,6 +39,15 @@ class PollHealth final : public FaultWith<Poll> {
       }
     }
     co_return Result<void>();
+  }
+
+ private:
+  static bool is_prepared(engine::RunContext& run) {
+    using namespace sandbox::phases;  // NOLINT: the names of a pause
+    const std::string& at = run.last_point();
+    const auto in = [&at](const sandbox::PhaseId& phase) { return at == phase.before() || at == phase.after(); };
+    return run.plan().scenario->runtime.quiesce.enabled &&
+           (at == kPrepare.after() || in(kDropPageCache) || in(kInflate) || at == kFreeze.before());
   }
 };
 
