@@ -1,4 +1,6 @@
 // A guest that the scenario has left to run and that is no more, or does not answer, never makes a green run.
+#include <signal.h>
+
 #include <map>
 #include <string>
 #include <vector>
@@ -41,6 +43,7 @@ TEST_F(DeadGuest, AKilledVmmIsNotMissedOnceItsGuestIsReplacedOrEnded) {
   const std::string restored = "  - restore: {from: s1}\n  - await_healthy: {within: 30s}\n  - check: all\n";
   EXPECT_EQ(run({write_scenario("restored", kKilled + ("  - run_for: 100ms\n" + restored)),
                  write_scenario("booted", std::string(kKilled) + "  - boot\n  - check: all\n"),
+                 write_scenario("booted-fresh", std::string(kKilled) + "  - boot: {fresh: true}\n  - check: all\n"),
                  write_scenario("destroyed", std::string(kKilled) + "  - destroy\n  - check: all\n"),
                  write_scenario("in-a-pause",
                                 "steps:\n  - boot\n  - snapshot: {id: s1}\n"
@@ -51,22 +54,45 @@ TEST_F(DeadGuest, AKilledVmmIsNotMissedOnceItsGuestIsReplacedOrEnded) {
       << out() << err();
 }
 
-TEST_F(DeadGuest, AVmmThatEndsByItselfProvesNothing) {
-  EXPECT_EQ(run({write_scenario("power-off",
-                                "steps:\n  - boot\n"
-                                "  - exec: {command: [sh, -c, \"echo o > /proc/sysrq-trigger; sleep 60\"], "
-                                "on_error: continue}\n"
-                                "  - check: all\n")}),
-            3)
+TEST_F(DeadGuest, OneThatEndsItselfIsUnhealthy) {
+  const std::string ends = "steps:\n  - boot\n  - exec: {on_error: continue, command: [sh, -c, \"echo ";
+  EXPECT_EQ(run({write_scenario("power-off", ends + "o > /proc/sysrq-trigger; sleep 60\"]}\n" + kUnhealthy),
+                 write_scenario("reset", ends + "b > /proc/sysrq-trigger; sleep 60\"]}\n  - check: all\n" + kUnhealthy)}),
+            0)
       << out() << err();
+}
+
+TEST_F(DeadGuest, AVmmThatEndsByItselfProvesNothing) {
+  const std::string scenario = write_scenario(
+      "crash", "steps:\n  - boot\n  - run_for: {duration: 60s, on_error: continue}\n  - check: all\n");
+  ChildProcess campaign = start({"run", scenario, "--out", file("out")});
+  await_step("run_for");
+  ASSERT_EQ(::kill(await_process("qemu-system"), SIGKILL), 0);
+  EXPECT_EQ(wait_for_exit(campaign), 3) << out() << err();
   EXPECT_EQ(only_run().at("verdict"), "inconclusive");
-  EXPECT_THAT(only_run().at("message").get<std::string>(), AllOf(HasSubstr("check"), HasSubstr("the VMM exited")));
+  EXPECT_THAT(only_run().at("message").get<std::string>(), AllOf(HasSubstr("check"), HasSubstr("the VMM was killed")));
+}
+
+TEST_F(DeadGuest, OneThatAPauseCouldNotBringBackIsUnhealthy) {
+  EXPECT_EQ(run({write_scenario("lost", std::string("steps:\n  - boot\n  - snapshot: {id: s0}\n"
+                                                    "  - inject: {fault: uffd.stop_handler, "
+                                                    "when: {phase: \"pause.freeze:after\"}}\n"
+                                                    "  - snapshot: {id: s1, on_error: continue}\n") +
+                                            kUnhealthy)}),
+            0)
+      << out() << err();
+  EXPECT_THAT(only_run().at("message").get<std::string>(), HasSubstr("could not be brought back"));
 }
 
 TEST_F(DeadGuest, OneThatDoesNotAnswerIsUnhealthy) {
   const std::string stopped = "steps:\n  - boot\n  - inject: {fault: vmm.stop}\n";
   EXPECT_EQ(run({write_scenario("asked", stopped + "  - await_healthy: {within: 1s}\n" + kUnhealthy),
-                 write_scenario("at-the-end", stopped + kUnhealthy), "-j", "2"}),
+                 write_scenario("at-the-end", stopped + kUnhealthy),
+                 // Its answer is waited for longer than the run may take.
+                 write("stalled.yaml", "version: 1\nname: stalled\ntimeout: 2s\nsteps:\n  - boot\n"
+                                       "  - inject: {fault: vsock.stall}\n" +
+                                           std::string(kUnhealthy)),
+                 "-j", "3"}),
             0)
       << out() << err();
   std::map<std::string, std::string> messages;

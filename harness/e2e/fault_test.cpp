@@ -144,6 +144,27 @@ TEST_F(Faults, AGuestThatIsNotToBePreparedHasUndoneNothing) {
   EXPECT_EQ(run(scenarios), 0) << out() << err();
 }
 
+// There is a VMM, and no way to the agent yet: nothing was learnt of the guest.
+TEST_F(Faults, OneThatCannotActAtItsPointIsNoFinding) {
+  EXPECT_EQ(run({write_scenario("too-early-in-it", "steps:\n  - boot: {}\n  - snapshot: {id: s1}\n"
+                                                   "  - inject: {fault: agent.stall, when: {phase: \"restore.vmm:after\"}}\n"
+                                                   "  - restore: {from: s1}\n  - check: all\n")}),
+            3)
+      << out() << err();
+  EXPECT_THAT(only_run().at("findings"), testing::IsEmpty());
+  EXPECT_THAT(only_run().at("message").get<std::string>(), HasSubstr("nobody can reach the guest yet"));
+}
+
+TEST_F(Faults, ADamagedSnapshotIsSoToWhoeverReadsIt) {
+  const std::string damaged = "steps:\n  - boot: {}\n  - snapshot: {id: s1}\n  - restore: {from: s1}\n  - await_healthy\n"
+                              "  - inject: {fault: snapshot.flip_byte, args: {snapshot: s1, file: ";
+  const std::string corrupt = "expect: [{verdict: fail, findings: [snapshot-corrupt]}]\n";
+  EXPECT_EQ(run({write_scenario("diff", damaged + "header}}\n  - snapshot: {id: s2, type: diff}\n" + corrupt),
+                 write_scenario("clone", damaged + "memory}}\n  - clone: {from: s1, count: 2}\n" + corrupt)}),
+            0)
+      << out() << err();
+}
+
 TEST_F(Faults, OneThatCannotActSaysWhatToDo) {
   EXPECT_EQ(run({write_scenario("too-early", "steps:\n  - boot: {fresh: true}\n  - inject: {fault: uffd.kill_handler}\n")}), 4);
   EXPECT_THAT(out(), HasSubstr("there is no restored guest"));

@@ -81,10 +81,12 @@ RunContext::RunContext(asio::any_io_executor executor, const scenario::RunPlan& 
 }
 
 Async<void> RunContext::boot(bool fresh) {
+  if (auto free = sandbox_.idle(); !free) co_return std::move(free).error().in("boot: refused");
   end_restore();
   workloads_.clear();
   paused_by_abort_ = false;
   if (fresh) {
+    co_await sandbox_.end();
     if (auto booted = co_await sandbox_.boot(); !booted) co_return fail("unhealthy", booted.error());
   } else {
     sandbox::BaseSnapshots bases(executor_, backend_, paths_.caches.base_snapshots());
@@ -126,6 +128,8 @@ Async<void> RunContext::snapshot(const std::string& id, SnapshotStep step) {
   const bool was_paused = sandbox_.state() == sandbox::State::kPaused;
   auto done = co_await sandbox_.snapshot(*store_, options);
   paused_by_abort_ = !done && !was_paused && sandbox_.state() == sandbox::State::kPaused;
+  const bool parent_is_damaged = !done && done.error().kind() == ErrorKind::kCorrupt;
+  if (parent_is_damaged) co_return fail("snapshot-corrupt", done.error());
   CO_SNAP_ASSIGN(const sandbox::PauseReport taken, std::move(done));
   result_.pauses.push_back({.snapshot = id,
                             .type = step.diff ? "diff" : "full",
@@ -250,7 +254,10 @@ Async<void> RunContext::clone(const std::string& id, unsigned count) {
   CO_SNAP_TRY(from);
   CO_SNAP_ASSIGN(std::vector<Clone> clones, co_await clones_.start(*from, count, boot_id_));
   for (Clone& clone : clones) {
-    if (!clone.restored) co_return fail("unhealthy", why_not_healthy(clone), evidence_of(clone));
+    if (!clone.restored) {
+      const bool is_damaged = clone.restored.error().kind() == ErrorKind::kCorrupt;
+      co_return fail(is_damaged ? "snapshot-corrupt" : "unhealthy", why_not_healthy(clone), evidence_of(clone));
+    }
     result_.restores.push_back({.from = id,
                                 .guest = clone.name,
                                 .to_healthy_ms = snaphammer::to_ms(clone.restored->to_healthy),
@@ -310,11 +317,12 @@ Error RunContext::fail(std::string id, const Error& error, nlohmann::json eviden
   if (sandbox_.failure()) {
     const sandbox::Failure& failure = *sandbox_.failure();
     // A VMM that ended by itself is the environment's failure; what its guest said before is for the oracles.
-    if (failure.kind == sandbox::Failure::Kind::kVmm) return Error(failure.error).as(ErrorKind::kUnfit);
-    if (failure.kind == sandbox::Failure::Kind::kHandler) id = finding_of_handler_error(failure.error);
-    if (failure.kind == sandbox::Failure::Kind::kKilled) id = "unhealthy";
+    using Kind = sandbox::Failure::Kind;
+    if (failure.kind == Kind::kVmm || failure.kind == Kind::kGuest) return Error(failure.error).as(ErrorKind::kUnfit);
+    if (failure.kind == Kind::kHandler) id = finding_of_handler_error(failure.error);
+    if (failure.kind == Kind::kLost) id = "unhealthy";
     // A step beside this one has ended the guest.
-    if (failure.kind == sandbox::Failure::Kind::kEnded && error.kind() == ErrorKind::kGone) return error;
+    if (failure.kind == Kind::kEnded && error.kind() == ErrorKind::kGone) return error;
   }
   const ErrorKind kind = error.kind();
   if (kind == ErrorKind::kCancelled || kind == ErrorKind::kInternal || kind == ErrorKind::kUnfit) return error;

@@ -14,6 +14,8 @@ namespace {
 constexpr Duration kCheckDeadline = std::chrono::seconds(60);
 constexpr Duration kStopDeadline = std::chrono::seconds(10);
 constexpr Duration kAnswerLimit = std::chrono::seconds(20);
+/// For a guest that no step has awaited to come up and answer; the worker's time after the run's timeout is longer.
+constexpr Duration kEndLimit = std::chrono::seconds(40);
 
 }  // namespace
 
@@ -91,11 +93,16 @@ Async<void> RunContext::check_all() {
 }
 
 Async<void> RunContext::check_oracles() {
-  const Result<void> alive = co_await ask_guest();
+  const Result<void> alive = co_await with_deadline(kEndLimit, "the guest's answer", ask_guest());
   for (const auto& oracle : oracles_) {
     if (health_ || !oracle->asks_guest()) CO_SNAP_TRY(co_await oracle->check(*this));
   }
   if (alive || !findings_.empty()) co_return Result<void>();
+  const std::optional<sandbox::Failure>& failure = sandbox_.failure();
+  if (failure && failure->kind == sandbox::Failure::Kind::kGuest) {  // And its console does not say why.
+    report({.id = "unhealthy", .oracle = "runtime", .message = failure->error.describe(), .evidence = nlohmann::json::object()});
+    co_return Result<void>();
+  }
   const Error why = fail("unhealthy", alive.error());
   const bool unknown =
       why.kind() == ErrorKind::kUnfit || why.kind() == ErrorKind::kCancelled || why.kind() == ErrorKind::kInternal;
@@ -110,7 +117,7 @@ Async<void> RunContext::ask_guest() {
   if (sandbox_.incarnation() == nullptr || !expect_running()) co_return Result<void>();
   if (sandbox_.state() != sandbox::State::kRunning) {
     if (!findings_.empty()) co_return Result<void>();  // Of one that may never come up.
-    auto healthy = co_await sandbox_.await_healthy();  // Within its budgets.
+    auto healthy = co_await sandbox_.await_healthy();
     CO_SNAP_TRY(healthy);
   }
   CO_SNAP_ASSIGN(health_, co_await with_deadline(kAnswerLimit, "health", sandbox_.health()));

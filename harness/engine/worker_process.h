@@ -21,7 +21,7 @@ struct WorkerOptions {
   /// Added to its environment.
   std::map<std::string, std::string> environment = {};
   /// How long a worker may outstay its run's own timeout.
-  Duration timeout_grace = std::chrono::seconds(40);
+  Duration timeout_grace = std::chrono::seconds(90);
   /// How long it may take to end after SIGTERM.
   Duration stop_grace = std::chrono::seconds(10);
 };

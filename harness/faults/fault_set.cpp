@@ -77,7 +77,12 @@ Async<void> FaultSet::reached(std::string point) {
       if (!goes_on) co_return std::move(goes_on).error().in("fault " + entry.injection.fault);
     } else if (!entry.begun && entry.injection.when && entry.injection.when->point == point &&
                entry.passed++ == entry.injection.when->after) {
-      CO_SNAP_TRY(co_await begin(entry));
+      auto begun = co_await begin(entry);
+      // Nothing is there yet for it to act on: the scenario's mistake, and no failure of the guest's.
+      if (!begun && begun.error().kind() == ErrorKind::kUnavailable) {
+        co_return std::move(begun).error().as(ErrorKind::kUnfit);
+      }
+      CO_SNAP_TRY(begun);
     }
   }
   co_return Result<void>();

@@ -71,6 +71,7 @@ const Malformed kMalformed[] = {
     {STEPS "vm: {vcpus: 0}\n", "4:13", "vm.vcpus: expected a whole number from 1 to 64, got '0'"},
     {STEPS "vm: {vcpus: two}\n", "4:13", "vm.vcpus: expected a whole number"},
     {STEPS "vm: {vcpu: 2}\n", "4:6", "unknown key 'vcpu' in vm; did you mean 'vcpus'?"},
+    {STEPS "runtime: {pause: {balloon: 1GiB}}\n", "4:10", "runtime.pause.balloon: 1GiB of the guest's 256MiB"},
     {STEPS "vm: {kernel_args: quiet}\n", "4:19", "vm.kernel_args: expected a list, got 'quiet'"},
     {STEPS "vm: {kernel_args: [\"a\\nb\"]}\n", "4:20", "vm.kernel_args: expected one kernel argument"},
     {STEPS "vm: {balloon: on}\n", "4:15", "vm.balloon: expected a map (free_page_reporting, deflate_on_oom), got 'on'"},

@@ -1,6 +1,9 @@
 #include "harness/scenario/scenario.h"
 
 #include <limits>
+#include <variant>
+
+#include <fmt/format.h>
 
 namespace snaphammer::scenario {
 
@@ -27,6 +30,15 @@ void describe(Fields<Scenario>& fields) {
   fields.add("limits", &Scenario::limits, "Bounds on what is measured; breaking one is a finding `limit`.");
   fields.rule([](Scenario& scenario, Reader& reader, const Node& node) {
     check_reachable(reader, node.find("expect"), scenario.expect);
+  });
+  fields.rule([](Scenario& scenario, Reader& reader, const Node& node) {
+    const auto* const size = std::get_if<ByteCount>(&scenario.runtime.pause.balloon);
+    if (size == nullptr || *size < scenario.vm.memory) return;
+    const Node* const runtime = node.find("runtime");
+    reader.fail(runtime != nullptr ? *runtime : node,
+                fmt::format("runtime.pause.balloon: {} of the guest's {} leave it no memory", format_bytes(*size),
+                            format_bytes(scenario.vm.memory)),
+                "give a size below vm.memory, or `auto`: what the guest can spare");
   });
 }
 

@@ -29,7 +29,7 @@ Async<void> execute(const RunFor& options, engine::RunContext& run) {
     auto waited = co_await guest->unless_failed(wait_for(options.duration));
     const std::optional<sandbox::Failure>& failure = run.sandbox().failure();
     using Kind = sandbox::Failure::Kind;
-    const bool wanted = failure && (failure->kind == Kind::kEnded || failure->kind == Kind::kKilled);
+    const bool wanted = failure && (failure->kind == Kind::kEnded || failure->kind == Kind::kLost);
     if (!waited && !wanted) co_return run.fail("unhealthy", waited.error());
   }
   co_return co_await wait_for(std::max(end - SteadyClock::now(), Duration(0)));

@@ -43,7 +43,8 @@ void Incarnation::take_vmm(std::unique_ptr<vmm::Vm> vm) {
 Awaitable<void> Incarnation::watch_vmm() {
   auto end = co_await vm_->wait_ended();
   if (end) {
-    fail(Failure::Kind::kVmm, Error(ErrorKind::kGone, "the VMM " + end->describe()));
+    const auto who = end->by_guest ? Failure::Kind::kGuest : Failure::Kind::kVmm;
+    fail(who, Error(ErrorKind::kGone, "the VMM " + end->describe()));
   } else {
     fail(Failure::Kind::kVmm, end.error().in("watch the VMM"));
   }
@@ -88,7 +89,7 @@ Awaitable<void> Incarnation::await_cause() {
 }
 
 void Incarnation::kill_vmm(Error why) {
-  fail(Failure::Kind::kKilled, std::move(why));
+  fail(Failure::Kind::kLost, std::move(why));
   if (vm_) static_cast<void>(vm_->signal(SIGKILL));  // Fails only when it has ended already.
 }
 

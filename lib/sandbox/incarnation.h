@@ -31,7 +31,8 @@ namespace snaphammer::sandbox {
 struct Failure {
   enum class Kind {
     kEnded,    ///< end() was called.
-    kKilled,   ///< kill_vmm() was called.
+    kLost,     ///< kill_vmm() was called, or a pause that failed could not be undone.
+    kGuest,    ///< The guest powered off or reset itself, which ends its VMM.
     kVmm,      ///< The VMM process ended by itself.
     kHandler,  ///< Nobody serves its memory any more.
   };

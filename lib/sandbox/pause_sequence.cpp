@@ -109,7 +109,10 @@ Async<PauseReport> Sandbox::snapshot(const snapshot::SnapshotStore& store, Snaps
       // Nobody knows what state the guest is in: better none than a wrong one.
       co_await asio::this_coro::throw_if_cancelled(false);
       co_await give_up(outcome.result.error());
-      co_return std::move(outcome.result).error().in("the guest could not be brought back and was ended");
+      Error lost = std::move(outcome.result).error().in("the guest could not be brought back and was ended");
+      // Unless somebody wants its end: that is no loss.
+      if (!ending_ && last_failure_->kind == Failure::Kind::kEnded) last_failure_ = {Failure::Kind::kLost, lost};
+      co_return lost;
     }
     state_ = frozen ? State::kPaused : State::kRunning;  // When it is being ended, end() says so afterwards.
     if (!frozen && !incarnation_->failure()) in_flight_.accept();

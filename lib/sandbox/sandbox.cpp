@@ -86,7 +86,7 @@ Awaitable<void> Sandbox::end() {
   if (incarnation_ != nullptr) incarnation_->kill();
   co_await sequences_.wait_idle();
   co_await abandon();
-  if (last_failure_ && last_failure_->kind == Failure::Kind::kKilled) last_failure_.reset();  // What is ended is not missed.
+  if (last_failure_ && last_failure_->kind == Failure::Kind::kLost) last_failure_.reset();  // What is ended is not missed.
   co_await warm_vmms_.end();
   proxied_.clear();
   co_await proxy_.stop();

@@ -97,6 +97,7 @@ struct VmEnd {
   ExitStatus status;
   /// "the guest reset itself: Kernel panic - not syncing: ..."; empty when the VMM gave no reason.
   std::string cause;
+  bool by_guest = false;  ///< It powered off, or reset itself, as a kernel that panics does.
 
   /// "exited with status 0: the guest powered off".
   std::string describe() const;

@@ -351,7 +351,8 @@ std::pair<std::string, std::string> QemuVm::accel() const {
 
 Async<VmEnd> QemuVm::wait_ended() {
   CO_SNAP_ASSIGN(const ExitStatus status, co_await process_.child.wait());
-  co_return VmEnd{.status = status, .cause = cause_of_end()};
+  const bool by_guest = shutdown_reason_ == "guest-shutdown" || shutdown_reason_ == "guest-reset";
+  co_return VmEnd{.status = status, .cause = cause_of_end(), .by_guest = by_guest};
 }
 
 // QEMU's own SHUTDOWN event names who wanted the end; without one, its log is all there is.
