@@ -100,7 +100,10 @@ Async<void> RunContext::check_oracles() {
   if (alive || !findings_.empty()) co_return Result<void>();
   const std::optional<sandbox::Failure>& failure = sandbox_.failure();
   if (failure && failure->kind == sandbox::Failure::Kind::kGuest) {  // And its console does not say why.
-    report({.id = "unhealthy", .oracle = "runtime", .message = failure->error.describe(), .evidence = nlohmann::json::object()});
+    report({.id = "unhealthy",
+            .oracle = "runtime",
+            .message = failure->error.describe(),
+            .evidence = nlohmann::json::object()});
     co_return Result<void>();
   }
   const Error why = fail("unhealthy", alive.error());

@@ -23,7 +23,9 @@ void follow(const AwaitHealthy&, Course& course) { course.needs_healthy(); }
 Async<void> execute(const AwaitHealthy& options, engine::RunContext& run) { return run.await_healthy(options.within); }
 
 const scenario::StepRegistration<AwaitHealthy> registration{
-    "await_healthy", "Waits until init is done, the health check passes and one exec has answered.",
+    "await_healthy",
+    "Waits until init is done, the health check passes and one exec has answered; a guest that was healthy before must "
+    "answer a health check now.",
     "await_healthy: {within: 5s}"};
 
 }  // namespace

@@ -71,6 +71,7 @@ QemuVm::QemuVm(const asio::any_io_executor& executor, QemuProcess process, ByteC
       process_(std::move(process)),
       interposer_(executor, process_.interposer.release()),
       migration_ended_(executor),
+      monitor_closed_(executor),
       qmp_(executor, std::move(process_.monitor),
            {.on_event = [this](const QmpEvent& event) { on_event(event); },
             .on_closed = [this](const Error&) { on_closed(); }}) {}
@@ -111,7 +112,10 @@ void QemuVm::on_event(const QmpEvent& event) {
   }
 }
 
-void QemuVm::on_closed() { migration_ended_.set(); }
+void QemuVm::on_closed() {
+  migration_ended_.set();
+  monitor_closed_.set();
+}
 
 Async<Json> QemuVm::command(std::string name, Json arguments) {
   Result<Json> answer = co_await qmp_.execute(std::move(name), std::move(arguments));
@@ -351,6 +355,8 @@ std::pair<std::string, std::string> QemuVm::accel() const {
 
 Async<VmEnd> QemuVm::wait_ended() {
   CO_SNAP_ASSIGN(const ExitStatus status, co_await process_.child.wait());
+  // The event that says why may still be in the monitor's socket, which ends with the process.
+  static_cast<void>(co_await with_deadline(kExitGrace, "the monitor's end", monitor_closed_.wait()));
   const bool by_guest = shutdown_reason_ == "guest-shutdown" || shutdown_reason_ == "guest-reset";
   co_return VmEnd{.status = status, .cause = cause_of_end(), .by_guest = by_guest};
 }

@@ -77,6 +77,7 @@ class QemuVm : public Vm {
   std::string migration_status_;
   bool migration_unsettled_ = false;  // Begun, and not seen to be quite over.
   Event migration_ended_;             // Also set when the monitor closes.
+  Event monitor_closed_;
   QmpClient qmp_;                     // Last: its callbacks use the members above.
 };
 
