@@ -165,6 +165,29 @@ TEST_F(Faults, ADamagedSnapshotIsSoToWhoeverReadsIt) {
       << out() << err();
 }
 
+TEST_F(Faults, ASnapshotCutOffUnderARestoreEndsItWithItsCause) {
+  EXPECT_EQ(run({write_scenario("cut-off", "steps:\n  - boot: {}\n  - snapshot: {id: s1}\n"
+                                           "  - inject: {fault: snapshot.truncate, args: {to: 4KiB}, when: {phase: "
+                                           "\"restore.handler:after\"}}\n  - restore: {from: s1}\n"
+                                           "expect: [{verdict: fail, findings: [snapshot-corrupt]}]\n")}),
+            0)
+      << out() << err();
+  const std::string message = only_run().at("message");
+  EXPECT_THAT(message, testing::AllOf(HasSubstr("restore.load: page server: "), HasSubstr("memory at 0x1000: cut off")));
+}
+
+TEST_F(Faults, AHandOffIsSpoiledOnlyWhenItsHandlerStartedAfterwards) {
+  const auto from = [](const std::string& point, const std::string& expect) {
+    return "steps:\n  - boot: {}\n  - snapshot: {id: s1}\n  - inject: {fault: uffd.bad_handoff, when: {phase: \"" +
+           point + "\"}}\n  - restore: {from: s1}\n  - await_healthy\nruntime: {restore: {warm_vmms: 1}}\nexpect: [{" +
+           expect + "}]\n";
+  };
+  EXPECT_EQ(run({write_scenario("spoiled", from("restore.handler:before", "verdict: fail, findings: [handler-died]")),
+                 write_scenario("late", from("restore.handler:after", "verdict: inconclusive"))}),
+            0)
+      << out() << err();
+}
+
 TEST_F(Faults, OneThatCannotActSaysWhatToDo) {
   EXPECT_EQ(run({write_scenario("too-early", "steps:\n  - boot: {fresh: true}\n  - inject: {fault: uffd.kill_handler}\n")}), 4);
   EXPECT_THAT(out(), HasSubstr("there is no restored guest"));

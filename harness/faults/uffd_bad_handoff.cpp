@@ -25,16 +25,12 @@ class SpoilHandoff final : public FaultWith<BadHandoff> {
  public:
   using FaultWith::FaultWith;
   Async<void> begin(engine::RunContext& run) override {
-    run.sandbox().set_bad_handoff(args().how);
+    run.sandbox().spoil_handoff(uffd::SpoiledHandoff{args().how, [acts = shared_acts()] { acts->note(); }});
     co_return Result<void>();
   }
   Async<void> heal(engine::RunContext& run) override {
-    run.sandbox().set_bad_handoff(std::nullopt);
+    run.sandbox().spoil_handoff(std::nullopt);
     co_return Result<void>();
-  }
-  Result<void> at_phase(const std::string& point) override {
-    if (point == sandbox::phases::kVmm.after()) act();  // The VMM hands off when it maps its memory.
-    return {};
   }
 };
 

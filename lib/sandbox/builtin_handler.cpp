@@ -11,10 +11,10 @@ class BuiltinHandler final : public FaultHandler {
       : executor_(std::move(executor)), events_(std::move(events)), self_(std::make_shared<BuiltinHandler*>(this)) {}
   ~BuiltinHandler() override { *self_ = nullptr; }
 
-  Result<void> start(uffd::PageServerOptions options, std::optional<uffd::BadHandoff> spoil) {
+  Result<void> start(uffd::PageServerOptions options, std::optional<uffd::SpoiledHandoff> spoil) {
     if (spoil) {
       uffd::HandoffRelay::Options relay{.from = options.socket, .to = options.socket.string() + ".served"};
-      relay.spoil = spoil;
+      relay.spoil = std::move(spoil);
       options.socket = relay.to;
       SNAP_ASSIGN(relay_, uffd::HandoffRelay::start(std::move(relay)));
     }
@@ -73,10 +73,10 @@ class BuiltinHandler final : public FaultHandler {
 
 Result<std::unique_ptr<FaultHandler>> start_builtin_handler(const asio::any_io_executor& executor,
                                                             uffd::PageServerOptions options,
-                                                            std::optional<uffd::BadHandoff> spoil,
+                                                            std::optional<uffd::SpoiledHandoff> spoil,
                                                             HandlerEvents events) {
   auto handler = std::make_unique<BuiltinHandler>(executor, std::move(events));
-  SNAP_TRY(handler->start(std::move(options), spoil));
+  SNAP_TRY(handler->start(std::move(options), std::move(spoil)));
   return std::unique_ptr<FaultHandler>(std::move(handler));
 }
 

@@ -53,7 +53,7 @@ class FaultHandler {
 /// The page server of this process. With `spoil` its hand-off is spoiled on its way.
 Result<std::unique_ptr<FaultHandler>> start_builtin_handler(const asio::any_io_executor& executor,
                                                             uffd::PageServerOptions options,
-                                                            std::optional<uffd::BadHandoff> spoil,
+                                                            std::optional<uffd::SpoiledHandoff> spoil,
                                                             HandlerEvents events);
 
 struct ExternalHandlerOptions {
@@ -63,7 +63,7 @@ struct ExternalHandlerOptions {
   std::filesystem::path memory_file;  ///< What `{memory}` becomes: the whole memory, flat. It is removed at the end.
   std::filesystem::path log;          ///< The program's standard output and error, appended.
   std::filesystem::path handoff_log;  ///< The hand-off's message is kept here.
-  std::optional<uffd::BadHandoff> spoil = {};
+  std::optional<uffd::SpoiledHandoff> spoil = {};
 };
 /// A program. `memory_file` exists already: see write_flat_memory().
 Result<std::unique_ptr<FaultHandler>> start_external_handler(const asio::any_io_executor& executor,

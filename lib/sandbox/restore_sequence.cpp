@@ -52,10 +52,10 @@ Async<void> Sandbox::restore(const snapshot::Snapshot& from, RestoreOptions opti
     begin_incarnation();
     co_return Result<void>();
   });
-  // Whoever serves memory otherwise binds the socket himself.
   std::optional<WarmVmm> warm;
-  if (uses_page_server(options) && !bad_handoff_) warm = warm_vmms_.take();
   sequence.add(kHandler, kMonitorDeadline, [this, &from, &options, &warm] {
+    // Whoever serves memory otherwise binds the socket himself.
+    if (uses_page_server(options) && !spoiled_handoff_) warm = warm_vmms_.take();
     return start_handler(from, options, warm ? std::optional(std::move(warm->handoff)) : std::nullopt);
   });
   sequence.add(kVmm, kVmmDeadline, [this, &warm] {
@@ -70,8 +70,14 @@ Async<void> Sandbox::restore(const snapshot::Snapshot& from, RestoreOptions opti
     incarnation_->await_transport_reset(noted_output_port(from.manifest.metadata));
     co_return Result<void>();
   });
-  sequence.add(kLoad, kMonitorDeadline, [this, &from] { return incarnation_->vm().load(from.vmstate_path); });
-  if (options.let_run) sequence.add(kResume, kMonitorDeadline, [this] { return incarnation_->vm().resume(); });
+  // A VMM that waits for a page which nobody will serve answers neither.
+  sequence.add(kLoad, kMonitorDeadline, [this, &from] {
+    return incarnation_->unless_failed(incarnation_->vm().load(from.vmstate_path));
+  });
+  if (options.let_run) {
+    sequence.add(kResume, kMonitorDeadline,
+                 [this] { return incarnation_->unless_failed(incarnation_->vm().resume()); });
+  }
   SequenceOutcome outcome = co_await sequence.run(OnAbort::kAbandon);
   if (!outcome.result) {
     co_await asio::this_coro::throw_if_cancelled(false);  // Whoever cancelled it wants it to end, but not half-way.
@@ -103,7 +109,7 @@ Async<void> Sandbox::start_handler(snapshot::Snapshot from, RestoreOptions resto
     options.source = source;
     options.working_set = extents_of(from.working_set);
     co_return incarnation_->start_handler([this, &options](HandlerEvents events) {
-      return start_builtin_handler(executor_, std::move(options), bad_handoff_, std::move(events));
+      return start_builtin_handler(executor_, std::move(options), spoiled_handoff_, std::move(events));
     });
   }
   const auto write = [&source, this] { return write_flat_memory(*source, paths_.handler_memory()); };
@@ -116,7 +122,7 @@ Async<void> Sandbox::start_handler(snapshot::Snapshot from, RestoreOptions resto
                                    .memory_file = paths_.handler_memory(),
                                    .log = paths_.handler_log(),
                                    .handoff_log = paths_.handoff_log(),
-                                   .spoil = bad_handoff_},
+                                   .spoil = spoiled_handoff_},
                                   std::move(events));
   });
 }

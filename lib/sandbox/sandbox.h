@@ -58,8 +58,8 @@ class Sandbox {
   Async<void> restore(const snapshot::Snapshot& from, RestoreOptions options = {});
   /// For the restores that follow.
   void set_prefetch(uffd::Prefetch prefetch) { config_.uffd.prefetch = prefetch; }
-  /// For the restores that follow: how their hand-off is spoiled on its way.
-  void set_bad_handoff(std::optional<uffd::BadHandoff> how) { bad_handoff_ = how; }
+  /// For the restores that follow: their hand-off is spoiled on its way.
+  void spoil_handoff(std::optional<uffd::SpoiledHandoff> spoil) { spoiled_handoff_ = std::move(spoil); }
   /// How the latest restore went; an error when the guest did not become healthy within its budgets.
   Async<RestoreReport> await_healthy();
   /// The pause sequence: freezes the guest, stores it, lets it go on.
@@ -149,7 +149,7 @@ class Sandbox {
   std::ofstream output_log_;
 
   State state_ = State::kNone;
-  std::optional<uffd::BadHandoff> bad_handoff_;
+  std::optional<uffd::SpoiledHandoff> spoiled_handoff_;
   std::unique_ptr<Incarnation> incarnation_;
   std::optional<Failure> last_failure_;  ///< Of an incarnation that is no more, when it did not end by our will.
   std::shared_ptr<BringUp> bring_up_;

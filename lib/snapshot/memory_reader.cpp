@@ -57,9 +57,8 @@ Result<std::span<const std::byte>> MemoryReader::read_as(Checksums checksums, By
       const StoredMemory& memory = *stored_[run.source];
       const ByteCount storage = run.storage + (at - run.offset);
       if (checksums == Checksums::kChecked) SNAP_TRY(memory.check(storage, part));
-      const auto bytes = memory.view(storage, part);
-      if (part == length) return bytes;
-      std::memcpy(scratch.data() + done, bytes.data(), part);
+      if (part == length) return memory.view(storage, part);
+      SNAP_TRY(memory.copy(storage, scratch.subspan(done, part)));
     }
     done += part;
   }

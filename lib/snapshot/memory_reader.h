@@ -40,8 +40,8 @@ class MemoryReader {
   /// The bytes of [offset, offset + length), a page-aligned range inside the memory: a view of the
   /// mapped file when they lie together in one, else of `scratch` (at least `length` bytes), where
   /// they were gathered. With checksums checked, damaged bytes are a kCorrupt error naming file and
-  /// offset, and so is a file that became shorter; with checksums ignored, reading a page that was
-  /// cut off raises SIGBUS.
+  /// offset, and so is a file that became shorter. It may do so later, too: the view is to be read by the kernel or inside
+  /// read_mapped() (mapped_read.h).
   Result<std::span<const std::byte>> read(ByteCount offset, std::size_t length, std::span<std::byte> scratch) const;
   /// The same, with checksums checked whatever the options say: for copying into another snapshot.
   Result<std::span<const std::byte>> read_checked(ByteCount offset, std::size_t length,

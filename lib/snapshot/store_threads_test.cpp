@@ -22,6 +22,36 @@ TEST_F(StoreTest, ManyThreadsReadOneSnapshot) {
   }
 }
 
+TEST_F(StoreTest, ThreadsThatReadAFileThatIsBeingCutOffGetErrorsAndNoSignal) {
+  GuestRam ram(64);
+  for (std::size_t page = 0; page < 64; page += 2) ram.write(page, page);  // A read of all is gathered from parts.
+  take_full(open(), "s1", ram.image());
+  const auto file = files("s1").memory();
+  const std::string whole = contents(file);
+  for (const Checksums checksums : {Checksums::kChecked, Checksums::kIgnored}) {
+    const auto memory = load(open({.checksums = checksums, .sync = Sync::kOff}), "s1").memory;
+    std::atomic<unsigned> damaged = 0;
+    std::vector<std::jthread> readers;
+    for (int i = 0; i < 4; ++i) {
+      readers.emplace_back([&] {
+        std::vector<std::byte> scratch(memory->size());
+        while (damaged < 100) {
+          const auto bytes = memory->read(0, memory->size(), scratch);
+          if (bytes) continue;
+          EXPECT_EQ(bytes.error().kind(), ErrorKind::kCorrupt) << bytes.error().describe();
+          ++damaged;
+        }
+      });
+    }
+    while (damaged < 100) {
+      std::filesystem::resize_file(file, 3 * kPageSize);
+      std::filesystem::resize_file(file, whole.size());
+    }
+    readers.clear();
+    overwrite(file, whole);
+  }
+}
+
 TEST_F(StoreTest, WritersAndARemoverShareAStore) {
   const SnapshotStore store = open();
   GuestRam ram(64);

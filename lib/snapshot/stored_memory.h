@@ -25,7 +25,7 @@ class StoredMemory {
 
   ByteCount size() const { return blocks_.size() * kPageSize; }
   const Checksum& block(ByteCount storage) const { return blocks_[storage / kPageSize]; }
-  /// A page-aligned range inside the file.
+  /// A page-aligned range inside the file. Reading a page of it that was cut off raises SIGBUS; copy() does not.
   std::span<const std::byte> view(ByteCount storage, ByteCount length) const {
     return std::span<const std::byte>(mapping_.bytes()).subspan(storage, length);
   }
@@ -34,8 +34,13 @@ class StoredMemory {
   /// Compares a page-aligned range with its checksums: kCorrupt, naming file and offset of the
   /// first damaged page or of the end of a file that became shorter.
   Result<void> check(ByteCount storage, ByteCount length) const;
+  /// The bytes from `storage` on; kCorrupt like check(), for a file that became shorter.
+  Result<void> copy(ByteCount storage, std::span<std::byte> to) const;
 
  private:
+  /// What is wrong with a file whose mapping could not be read.
+  Error unreadable() const;
+
   StoredMemory(std::filesystem::path path, std::vector<Checksum> blocks, UniqueFd fd, Mapping mapping);
 
   std::filesystem::path path_;

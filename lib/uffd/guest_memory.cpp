@@ -18,6 +18,13 @@ Failpoint in_prefetch("uffd.prefetch.in_copy");  // The same for prefetch.
 
 std::string_view what_of(std::span<const std::byte> bytes) { return bytes.empty() ? "zero-fill" : "copy"; }
 
+/// `what` is what the kernel was to do with the page.
+Error refused(std::string_view what, ByteCount page, int error) {
+  const std::string context = fmt::format("{} of page {:#x}", what, page);
+  if (error == EFAULT) return Error(ErrorKind::kCorrupt, context + ": the file of its bytes was cut off");
+  return errno_error(context, error);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<GuestMemory>> GuestMemory::adopt(Handoff handoff, ByteCount memory_size, const Policy& policy,
@@ -226,7 +233,7 @@ Result<Outcome> GuestMemory::install_locked(const PageView& page, std::span<cons
     case ESRCH:
       return Outcome::kVmGone;
     default:
-      return errno_error(fmt::format("{} of page {:#x}", what_of(bytes), place.offset), installed.error);
+      return refused(what_of(bytes), place.offset, installed.error);
   }
 }
 
@@ -266,7 +273,7 @@ Result<GuestMemory::Ahead> GuestMemory::install_ahead(const Place& place, std::s
         ahead.outcome = Outcome::kVmGone;
         return ahead;
       default:
-        return errno_error(fmt::format("prefetch of page {:#x}", run.offset), installed.error);
+        return refused("prefetch", run.offset, installed.error);
     }
   }
   ahead.settled = place.length;

@@ -93,8 +93,10 @@ Result<UniqueFd> HandoffRelay::connect_to_handler(TimePoint deadline) const {
 
 Result<void> HandoffRelay::pass_on(int handler, const Handoff& handoff) const {
   if (!options_.spoil) return send_handoff(handler, handoff.userfaultfd.get(), handoff.message);
-  const std::string message = spoiled(handoff, *options_.spoil);
-  if (*options_.spoil != BadHandoff::kNoDescriptor) return send_handoff(handler, handoff.userfaultfd.get(), message);
+  const BadHandoff how = options_.spoil->how;
+  const std::string message = spoiled(handoff, how);
+  if (options_.spoil->on_act) options_.spoil->on_act();
+  if (how != BadHandoff::kNoDescriptor) return send_handoff(handler, handoff.userfaultfd.get(), message);
   if (::send(handler, message.data(), message.size(), MSG_NOSIGNAL) < 0) return errno_error("send the hand-off");
   return {};
 }

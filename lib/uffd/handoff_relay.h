@@ -33,12 +33,17 @@ enum class BadHandoff {
   kOverlap,       ///< The first region is there twice.
 };
 
+struct SpoiledHandoff {
+  BadHandoff how = BadHandoff::kTruncated;
+  std::function<void()> on_act = {};  ///< Called on the relay's thread, just before it sends what it has spoiled.
+};
+
 class HandoffRelay {
  public:
   struct Options {
     std::filesystem::path from;  ///< Where the VMM connects.
     std::filesystem::path to;    ///< Where the handler listens, now or within kHandoffLimit from the VMM's connection.
-    std::optional<BadHandoff> spoil = {};
+    std::optional<SpoiledHandoff> spoil = {};
     /// Called once, on the relay's thread: with the message once it has been passed on, or with why it was not.
     std::function<void(const Result<std::string>&)> on_relayed = {};
   };

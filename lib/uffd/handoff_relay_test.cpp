@@ -1,6 +1,7 @@
 // A fake VMM hands its memory to a page server through a relay.
 #include "lib/uffd/handoff_relay.h"
 
+#include <atomic>
 #include <future>
 
 #include <gmock/gmock.h>
@@ -17,7 +18,9 @@ class HandoffRelayTest : public ServerFixture {
  protected:
   std::filesystem::path door() const { return directory_ / "relay.sock"; }
 
-  void start_relay(std::optional<BadHandoff> spoil = {}) {
+  void start_relay(std::optional<BadHandoff> how = {}) {
+    std::optional<SpoiledHandoff> spoil;
+    if (how) spoil = SpoiledHandoff{*how, [this] { ++spoiled_; }};
     auto started = HandoffRelay::start(
         {.from = door(), .to = socket(), .spoil = spoil, .on_relayed = [this](const Result<std::string>& message) {
            relayed_.set_value(message);
@@ -38,6 +41,7 @@ class HandoffRelayTest : public ServerFixture {
 
   std::unique_ptr<HandoffRelay> relay_;
   std::promise<Result<std::string>> relayed_;
+  std::atomic<unsigned> spoiled_ = 0;
 };
 INSTANTIATE_TEST_SUITE_P(Memory, HandoffRelayTest, testing::Values(MemoryKind{true, 4_KiB}), kind_name);
 
@@ -87,8 +91,10 @@ TEST_P(HandoffRelayTest, SpoiledHandOffsAreRefusedWithAClearError) {
     relayed_ = {};
     start_server(on_demand());
     start_relay(how);
+    EXPECT_EQ(spoiled_.exchange(0), 0u) << "nothing was handed off yet";
     connect_vmm();
     ASSERT_TRUE(await_event(Kind::kFailed));
+    EXPECT_EQ(spoiled_.exchange(0), 1u);
     EXPECT_THAT(error_of(Kind::kFailed)->describe(), HasSubstr(complaint));
   }
 }

@@ -29,7 +29,8 @@ class PageSource {
   /// The ranges that may hold data, ascending, disjoint, page-aligned; everything else is zeros.
   virtual const std::vector<Extent>& data() const = 0;
   /// The bytes of [offset, offset + length), a page-aligned range inside the memory. The answer is a view either
-  /// into memory that lives as long as the source, or into `scratch` (of at least `length` bytes).
+  /// into memory that lives as long as the source, or into `scratch` (of at least `length` bytes). It may be of a mapped
+  /// file that somebody makes shorter: the kernel then answers EFAULT, any other reader needs read_mapped().
   virtual Result<std::span<const std::byte>> read(ByteCount offset, std::size_t length,
                                                   std::span<std::byte> scratch) const = 0;
   /// A range that includes [offset, offset + length) and that read() would return without waiting for a disk or the

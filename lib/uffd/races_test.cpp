@@ -4,12 +4,14 @@
 #include <unistd.h>
 
 #include "lib/uffd/guest_memory.h"
+#include "lib/uffd/testing/file_source.h"
 #include "lib/uffd/testing/server_fixture.h"
 
 namespace snaphammer::uffd {
 namespace {
 
 using testing::Contains;
+using testing::HasSubstr;
 
 class RacesTest : public ServerFixture {
  protected:
@@ -100,9 +102,29 @@ class RacesTest : public ServerFixture {
     EXPECT_TRUE(server_->unresolved_faults(Duration(0)).empty());
   }
 
+  /// The file of the bytes that are about to be copied at `failpoint` is cut off.
+  void expect_corrupt_when_cut_off_at(std::string_view failpoint, Policy policy) {
+    const auto file = std::make_shared<FileSource>(memory_size());
+    Stall copying(failpoint, Stall::kFirst);
+    restore(policy, file);
+    std::shared_future<FakeVmm::Page> touched;
+    if (policy.prefetch == Prefetch::kOff) touched = vmm_->touch(nth(kPage));
+    EXPECT_TRUE(copying.await_reached());
+    file->resize(0);
+    copying.release();
+    ASSERT_TRUE(await_event(Kind::kPageFailed));
+    EXPECT_EQ(error_of(Kind::kPageFailed)->kind(), ErrorKind::kCorrupt);
+    EXPECT_THAT(error_of(Kind::kPageFailed)->message(), HasSubstr("cut off"));
+  }
+
   std::shared_future<bool> removed_;
 };
 INSTANTIATE_TEST_SUITE_P(Memory, RacesTest, kEveryKind, kind_name);
+
+TEST_P(RacesTest, BytesCutOffBeforeTheyAreCopiedAreDamage) {
+  expect_corrupt_when_cut_off_at("uffd.in_copy", on_demand());
+  expect_corrupt_when_cut_off_at("uffd.prefetch.in_copy", {});
+}
 
 TEST_P(RacesTest, PageRemovedBetweenFaultAndCopyReadsAsZeros) {
   EXPECT_EQ(remove_between_fault_and_copy(on_demand()), zero_page());

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "lib/base/mapped_read.h"
+
 namespace snaphammer::uffd {
 namespace {
 
@@ -24,7 +26,9 @@ class FaultySource final : public PageSource {
     SNAP_ASSIGN(const std::span<const std::byte> bytes, source_->read(offset, length, scratch));
     if (!faults_->changes({offset, length})) return bytes;
     const std::span<std::byte> copy = scratch.first(length);
-    if (bytes.data() != copy.data()) std::memcpy(copy.data(), bytes.data(), length);
+    if (bytes.data() != copy.data() && !read_mapped([&] { std::memcpy(copy.data(), bytes.data(), length); })) {
+      return Error(ErrorKind::kCorrupt, "the file of its bytes was cut off");
+    }
     faults_->change({offset, length}, copy);
     return std::span<const std::byte>(copy);
   }

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "lib/uffd/testing/file_source.h"
 #include "lib/uffd/testing/server_fixture.h"
 
 namespace snaphammer::uffd {
@@ -147,6 +148,17 @@ TEST_P(SourceFaultsTest, AFlippedBitReachesTheGuest) {
   EXPECT_EQ(page(4), spoiled);
   EXPECT_EQ(page(5), pattern_page(5));
   EXPECT_EQ(acted_, 1u);
+}
+
+TEST_P(SourceFaultsTest, APageToSpoilThatWasCutOffIsAnErrorAndNoSignal) {
+  const auto file = std::make_shared<FileSource>(memory_size());
+  const auto source = with_faults(file, faults_);
+  faults_->set_bit_flips({{.offset = nth(4) + 8, .bit = 3}}, count());
+  file->resize(nth(4));
+  std::vector<std::byte> scratch(page_size());
+  EXPECT_EQ(source->read(nth(4), page_size(), scratch).error().kind(), ErrorKind::kCorrupt);
+  file->resize(nth(5));
+  EXPECT_TRUE(source->read(nth(4), page_size(), scratch));
 }
 
 TEST_P(SourceFaultsTest, AChangedPageIsOtherForWhoeverReadsItAndItsNeighboursAreNot) {

@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <sys/mman.h>
 
+#include "lib/base/mapped_read.h"
+
 namespace snaphammer::uffd {
 namespace {
 
@@ -13,11 +15,14 @@ constexpr Duration kFirstRetryAfter = std::chrono::milliseconds(1);
 constexpr Duration kLongestRetryAfter = std::chrono::milliseconds(250);
 constexpr Duration kAtHandFor = std::chrono::milliseconds(5);
 
-/// Reads a byte of each page, so that file-backed bytes are in the page cache and mapped.
-void make_resident(std::span<const std::byte> bytes) {
-  for (std::size_t at = 0; at < bytes.size(); at += kPageSize) {
-    static_cast<void>(*static_cast<const volatile std::byte*>(bytes.data() + at));
-  }
+/// Reads a byte of each page, so that file-backed bytes are in the page cache and mapped; false when the file no longer
+/// has them.
+bool make_resident(std::span<const std::byte> bytes) {
+  return read_mapped([bytes] {
+    for (std::size_t at = 0; at < bytes.size(); at += kPageSize) {
+      static_cast<void>(*static_cast<const volatile std::byte*>(bytes.data() + at));
+    }
+  });
 }
 
 }  // namespace
@@ -64,7 +69,7 @@ Result<std::span<const std::byte>> SourceReader::try_read(ByteCount offset, Byte
   if (bytes.size() != length) {
     return Error(ErrorKind::kCorrupt, fmt::format("the source gave {} of {} bytes", bytes.size(), length));
   }
-  make_resident(bytes);
+  if (!make_resident(bytes)) return Error(ErrorKind::kCorrupt, "the file of its bytes was cut off");
   return bytes;
 }
 

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "lib/uffd/testing/file_source.h"
 #include "lib/uffd/testing/pattern_source.h"
 
 namespace snaphammer::uffd {
@@ -149,6 +150,19 @@ TEST_F(SourceReaderTest, AShortReadIsAFailure) {
   EXPECT_EQ(bytes.error().kind(), ErrorKind::kCorrupt);
   EXPECT_THAT(bytes.error().message(), HasSubstr("4095 of 4096 bytes"));
   EXPECT_EQ(source_.reads, kRetries + 1);
+}
+
+TEST_F(SourceReaderTest, AFileThatWasCutOffIsAFailureAndNoSignal) {
+  const FileSource file(kMemory);
+  source_.script = [&file](ByteCount offset, std::size_t length, std::span<std::byte> scratch) {
+    return file.read(offset, length, scratch);
+  };
+  file.resize(64_KiB);
+  EXPECT_TRUE(reader_.read(60_KiB, 4_KiB));
+  const auto bytes = reader_.read(60_KiB, 8_KiB);
+  ASSERT_FALSE(bytes);
+  EXPECT_EQ(bytes.error().kind(), ErrorKind::kCorrupt);
+  EXPECT_THAT(bytes.error().message(), HasSubstr("cut off"));
 }
 
 TEST_F(SourceReaderTest, AReadLongerThanAskedForIsAFailure) {
