@@ -108,6 +108,8 @@ class RunContext final : private sandbox::PhaseObserver {
 
   /// Asks workload `as` for its verdict now; what it found becomes this run's.
   Async<void> check_workload(const std::string& as);
+  /// Those of the guest that is there now.
+  const std::set<std::string>& workloads() const { return workloads_; }
   /// Asks every workload and every oracle.
   Async<void> check_all();
   /// Asks every oracle: also at the end of every run. A guest that the scenario has left to run must be up and answer, or
@@ -196,7 +198,7 @@ class RunContext final : private sandbox::PhaseObserver {
   std::string last_point_;
   unsigned branches_ = 0;            ///< Parallel steps under way.
   bool paused_by_abort_ = false;     ///< A pause that failed has left the guest so, not the scenario.
-  std::set<std::string> workloads_;  ///< In the guest that is there now.
+  std::set<std::string> workloads_;
   std::vector<std::unique_ptr<oracles::Oracle>> oracles_;
   FindingLog findings_;
   struct SeenHang {

@@ -82,6 +82,11 @@ Async<agent::CheckReport> Sandbox::check_workload(std::string as, Duration timeo
   });
 }
 
+Async<std::vector<agent::WorkloadInfo>> Sandbox::workloads() {
+  return on_guest<std::vector<agent::WorkloadInfo>>("workloads",
+                                                    [](agent::Client& client) { return client.workloads(); });
+}
+
 Async<agent::WorkloadInfo> Sandbox::stop_workload(std::string as, Duration timeout) {
   return on_guest<agent::WorkloadInfo>(
       "stop " + as, [as, timeout](agent::Client& client) { return client.stop_workload(as, timeout); });

@@ -74,6 +74,7 @@ class Sandbox {
   Async<agent::PortsReport> ports();
   Async<agent::WorkloadInfo> start_workload(agent::StartWorkload request);
   Async<agent::CheckReport> check_workload(std::string as, Duration timeout, agent::Client::OnFinding on_finding);
+  Async<std::vector<agent::WorkloadInfo>> workloads();
   Async<agent::WorkloadInfo> stop_workload(std::string as, Duration timeout);
   /// Where clients on the host reach vsock port `guest_port`, from the first call until end(), through every restore.
   /// While no guest is healthy, and in a pause, they are refused: see proxy::Proxy.
