@@ -54,8 +54,21 @@ TEST_F(Faults, ARunWhoseFaultNeverActedIsInconclusive) {
                                             "  - check: all\n")}),
             3);
   EXPECT_EQ(only_run().at("verdict"), "inconclusive");
-  EXPECT_THAT(only_run().at("message").get<std::string>(), HasSubstr("vmm.stop was injected and never acted"));
+  EXPECT_THAT(only_run().at("message").get<std::string>(),
+              HasSubstr("vmm.stop was injected and never acted: a sequence came to restore.load:before 0 times"));
   EXPECT_EQ(fault().at("acted"), 0);
+}
+
+TEST_F(Faults, OneThatIsHealedBeforeItsPointDoesNotActThere) {
+  EXPECT_EQ(run({write_scenario("withdrawn", "steps:\n  - boot\n"
+                                             "  - inject: {fault: vmm.kill, as: k, when: {phase: pause.freeze}}\n"
+                                             "  - heal: k\n  - snapshot: {id: s1}\n  - check: all\n"),
+                 write_scenario("boots", "steps:\n"
+                                         "  - inject: {fault: vmm.kill, when: {phase: boot.vmm:after}}\n  - boot\n")}),
+            3)
+      << out() << err();
+  EXPECT_THAT(out(), HasSubstr("came to pause.freeze:before 0 times before it was healed"));
+  EXPECT_THAT(out(), HasSubstr("only `boot: {fresh: true}` comes there"));
 }
 
 TEST_F(Faults, WhatIsHealedNoLongerActs) {
@@ -184,6 +197,14 @@ TEST_F(Faults, AHandOffIsSpoiledOnlyWhenItsHandlerStartedAfterwards) {
   };
   EXPECT_EQ(run({write_scenario("spoiled", from("restore.handler:before", "verdict: fail, findings: [handler-died]")),
                  write_scenario("late", from("restore.handler:after", "verdict: inconclusive"))}),
+            0)
+      << out() << err();
+}
+
+TEST_F(Faults, ACheckWhoseConnectionIsCutIsNoHang) {
+  EXPECT_EQ(run({write_scenario("cut", "steps:\n  - boot\n  - start: {workload: zero-pages, as: zp}\n"
+                                       "  - inject: {fault: vsock.reset}\n  - check: zp\n"
+                                       "expect: [{verdict: fail, findings: [connection-lost]}]\n")}),
             0)
       << out() << err();
 }

@@ -46,10 +46,11 @@ TEST_F(Hang, AWrongAnswerIsNoHang) {
 }
 
 TEST_F(Hang, AVcpuIsSaidToBeWhereItIs) {
-  EXPECT_EQ(run({write_scenario("frozen", "steps:\n  - boot: {}\n  - start: {workload: cpp-heap, as: heap}\n" +
-                                              std::string(kEndless) +
-                                              "  - freeze: {at: {symbol: __alloc_pages}, timeout: 5m}\n")}),
-            1);
+  EXPECT_EQ(run({write_scenario("frozen", "steps:\n  - boot: {}\n  - start: {workload: cpp-heap, as: heap}\n"
+                                          "  - parallel:\n    - - exec: {command: [sleep, \"1000\"], timeout: 20s}\n"
+                                          "    - - freeze: {at: {symbol: __alloc_pages}}\n")}),
+            1)
+      << out() << err();
   EXPECT_THAT(finding("exec-timeout").at("evidence").at("where").get<std::string>(),
               ContainsRegex("^the vCPUs are stopped; vCPU 0 is .*at __alloc_pages(, vCPU 1|$)"));
 }
@@ -61,6 +62,15 @@ TEST_F(Hang, AVmmThatStandsStillIsSaidToAndShownByADebugger) {
             1);
   EXPECT_EQ(finding("exec-timeout").at("evidence").at("where"), "the VMM stands still, stopped by a signal");
   EXPECT_THAT(diagnosis(), AllOf(HasSubstr("', state T"), HasSubstr("user stacks of process")));
+}
+
+TEST_F(Hang, AGuestIsLookedAtBeforeALaterStepHealsIt) {
+  EXPECT_EQ(run({write_scenario("healed", "steps:\n  - boot: {}\n  - inject: {fault: vmm.stop, as: stop}\n"
+                                          "  - exec: {command: [\"true\"], timeout: 2s, on_error: continue}\n"
+                                          "  - heal: stop\n  - await_healthy\n")}),
+            1)
+      << out() << err();
+  EXPECT_THAT(diagnosis(), StartsWith("the VMM stands still, stopped by a signal"));
 }
 
 TEST_F(Hang, AGuestThatAStepEndsIsLookedAtBefore) {

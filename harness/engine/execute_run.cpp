@@ -13,14 +13,11 @@ namespace snaphammer::engine {
 namespace {
 
 // Why a run in which nothing was found proves nothing all the same; empty when it does prove something.
-// `frozen_at`: the phase that a freeze has waited for in vain.
-std::string what_was_not_tried(const report::RunResult& result, const scenario::Limits& limits,
-                               const std::optional<std::string>& frozen_at) {
+std::string what_was_not_tried(RunContext& run, const report::RunResult& result, const scenario::Limits& limits) {
   if (result.accel.empty()) return "no step has booted a guest";
-  if (frozen_at) return "freeze: vCPUs were never stopped at " + *frozen_at;
-  for (const report::FaultReport& fault : result.faults) {
-    if (fault.acted == 0) return "fault " + fault.name + " was injected and never acted";
-  }
+  const std::optional<std::string> awaited = run.phase_stop().armed();
+  if (awaited) return "freeze: vCPUs were never stopped at " + *awaited;
+  if (const auto idle = run.faults().idle()) return *idle;
   if (const auto measure = scenario::unmeasured_limit(limits, result)) {
     return "limits: " + *measure + " was never measured";
   }
@@ -98,7 +95,7 @@ Async<report::RunResult> execute_run(scenario::RunPlan plan, RunPaths paths, Run
     broken.at_ms = run.age_ms();
     result.findings.push_back(std::move(broken));
   }
-  const std::string not_tried = what_was_not_tried(result, plan.scenario->limits, run.phase_stop().armed());
+  const std::string not_tried = what_was_not_tried(run, result, plan.scenario->limits);
   conclude(result, not_tried, steps, oracles, ended_by);
   result.expected = scenario::judge(plan, result).expected;
   // A snapshot is large, and evidence only of a run that did not go as it should.

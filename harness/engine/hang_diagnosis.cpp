@@ -169,6 +169,7 @@ class HangDiagnosis {
     const auto answer = co_await with_deadline(kAgentAnswer, "the agent", std::move(health));
     if (!answer) {
       tasks_ = answer.error().describe() + "\n";
+      if (answer.error().kind() != ErrorKind::kTimeout) sight_.agent_error = answer.error().message();
       co_return;
     }
     sight_.agent_answered = SteadyClock::now() - asked;

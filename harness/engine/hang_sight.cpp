@@ -70,6 +70,12 @@ std::string vcpu_places(const HangSight& sight) {
   return fmt::format("{}", fmt::join(places, ", "));
 }
 
+std::string agent_answer(const HangSight& sight) {
+  if (sight.agent_answered) return "the agent answered after " + seconds(*sight.agent_answered);
+  if (!sight.agent_error.empty()) return "the agent could not be asked: " + sight.agent_error;
+  return "the agent did not answer within " + format_duration(sight.agent_asked);
+}
+
 }  // namespace
 
 std::string where_it_hung(const HangSight& sight) {
@@ -80,10 +86,7 @@ std::string where_it_hung(const HangSight& sight) {
   }
   if (waits_for_page(sight)) return page_wait(sight) + last_event(sight);
   if (sight.guest == HangSight::Guest::kPaused) return "the vCPUs are stopped; " + vcpu_places(sight);
-  const std::string agent = sight.agent_answered
-                                ? "the agent answered after " + seconds(*sight.agent_answered)
-                                : "the agent did not answer within " + format_duration(sight.agent_asked);
-  return vcpu_places(sight) + "; " + agent;
+  return vcpu_places(sight) + "; " + agent_answer(sight);
 }
 
 }  // namespace snaphammer::engine

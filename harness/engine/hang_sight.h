@@ -44,7 +44,8 @@ struct HangSight {
   std::vector<Vcpu> vcpus = {};
   /// How long it took to answer; nothing when it did not.
   std::optional<Duration> agent_answered = {};
-  Duration agent_asked{};  ///< How long an answer was waited for.
+  Duration agent_asked{};        ///< How long an answer was waited for.
+  std::string agent_error = {};  ///< Why none came, when it was not for the time.
 };
 
 std::string where_it_hung(const HangSight& sight);

@@ -1,6 +1,6 @@
 #include "harness/engine/hang_sight.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 namespace snaphammer::engine {
 namespace {
@@ -21,6 +21,8 @@ TEST(HangSight, AGuestThatRunsIsAtItsVcpusPlaces) {
 
 TEST(HangSight, AnAgentThatAnswersIsNoDeadGuest) {
   HangSight sight = silent_guest();
+  sight.agent_error = "connection reset";
+  EXPECT_THAT(where_it_hung(sight), testing::EndsWith("; the agent could not be asked: connection reset"));
   sight.agent_answered = 120ms;
   EXPECT_EQ(where_it_hung(sight),
             "vCPU 0 is halted at default_idle+0xb, vCPU 1 is at 0x4017d2; the agent answered after 0.1 s");

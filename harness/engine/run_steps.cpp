@@ -17,6 +17,7 @@ Async<void> RunContext::run(const scenario::StepList& steps) {
       co_return done;
     }
     log_warning("run", "step {} failed, going on: {}", step->name(), done.error().describe());
+    co_await diagnose_hang();  // Before a later step undoes what it hangs on.
   }
   co_return Result<void>();
 }

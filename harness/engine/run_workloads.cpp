@@ -66,7 +66,10 @@ Async<void> RunContext::check_workload(const std::string& as) {
   CO_SNAP_TRY(expect_running());
   const auto on_finding = [this, &as](agent::Finding finding) { report_workload_finding(as, std::move(finding)); };
   auto checked = co_await sandbox_.check_workload(as, kCheckDeadline, on_finding);
-  if (!checked) co_return fail("hang", checked.error());
+  if (!checked) {
+    const bool is_cut = checked.error().kind() == ErrorKind::kGone;
+    co_return fail(is_cut ? "connection-lost" : "hang", checked.error());
+  }
   if (checked->died && checked->died->crash) {
     const agent::WorkloadInfo& workload = *checked->died;
     const std::string message = fmt::format("workload {} was ended by its runtime: {}", as, workload.crash->headline);

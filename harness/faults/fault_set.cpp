@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "lib/base/log.h"
 #include "lib/sandbox/phases.h"
 
@@ -51,8 +53,9 @@ Awaitable<void> FaultSet::heal_later(Entry& entry, Duration after) {
 }
 
 Async<void> FaultSet::heal_entry(Entry& entry) {
-  if (!entry.acting()) co_return Result<void>();
+  const bool was_acting = entry.acting();
   entry.healed.set();
+  if (!was_acting) co_return Result<void>();
   log_info("fault", "{} is healed", entry.injection.fault);
   auto healed = co_await with_deadline(kHealLimit, entry.injection.fault, entry.fault->heal(run_));
   if (!healed) co_return std::move(healed).error().in("heal " + entry.injection.fault);
@@ -75,7 +78,7 @@ Async<void> FaultSet::reached(std::string point) {
       if (door_is_open) entry.fault->attach(run_);
       auto goes_on = entry.fault->at_phase(point);
       if (!goes_on) co_return std::move(goes_on).error().in("fault " + entry.injection.fault);
-    } else if (!entry.begun && entry.injection.when && entry.injection.when->point == point &&
+    } else if (entry.waiting() && entry.injection.when && entry.injection.when->point == point &&
                entry.passed++ == entry.injection.when->after) {
       auto begun = co_await begin(entry);
       // Nothing is there yet for it to act on: the scenario's mistake, and no failure of the guest's.
@@ -94,6 +97,18 @@ Awaitable<void> FaultSet::end() {
     if (!healed) log_warning("fault", "{}", healed.error().describe());
   }
   co_await tasks_.wait_idle();
+}
+
+std::optional<std::string> FaultSet::idle() const {
+  for (const auto& entry : entries_) {
+    if (entry->fault->acts().count() > 0) continue;
+    const std::string never = "fault " + entry->injection.fault + " was injected and never acted";
+    if (entry->begun || !entry->injection.when) return never;
+    const Injection::AtPhase& when = *entry->injection.when;
+    return fmt::format("{}: a sequence came to {} {} times before it was healed or the run ended{}", never, when.point,
+                       entry->passed, when.point.starts_with("boot.") ? "; only `boot: {fresh: true}` comes there" : "");
+  }
+  return std::nullopt;
 }
 
 std::vector<FaultReport> FaultSet::reports(TimePoint start) const {

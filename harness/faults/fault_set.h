@@ -40,7 +40,8 @@ class FaultSet {
   FaultSet(const asio::any_io_executor& executor, engine::RunContext& run);
 
   Async<void> inject(Injection injection);
-  /// Undoes the fault of that name, or "all". One that is healed already, or has not acted yet, is no error.
+  /// Undoes the fault of that name, or "all"; one whose point has not come yet will not act there. One that is healed
+  /// already is no error.
   Async<void> heal(std::string as);
   /// A sequence has come to `point`: an error aborts it there.
   Async<void> reached(std::string point);
@@ -49,6 +50,8 @@ class FaultSet {
 
   /// What each has done, in the order of their injection; times count from `start`.
   std::vector<report::FaultReport> reports(TimePoint start) const;
+  /// "fault NAME was injected and never acted: WHY" of the first that has not; nothing when all have.
+  std::optional<std::string> idle() const;
 
  private:
   struct Entry {
@@ -58,6 +61,7 @@ class FaultSet {
     bool begun = false;
     std::uint64_t passed = 0;  ///< How often the point of `when` was come to.
     bool acting() const { return begun && !healed.is_set(); }
+    bool waiting() const { return !begun && !healed.is_set(); }
   };
 
   Async<void> begin(Entry& entry);

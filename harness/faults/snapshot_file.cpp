@@ -121,6 +121,9 @@ class CutOff final : public FaultWith<Truncate> {
   Async<void> begin(engine::RunContext& run) override {
     CO_SNAP_ASSIGN(auto opened, open_target(run, args().target));
     const ByteCount to = args().to.value_or(opened.second / 2);
+    if (to >= opened.second) {
+      co_return Error(ErrorKind::kInvalid, "the file ends at " + std::to_string(opened.second) + " already");
+    }
     if (::ftruncate(opened.first.get(), static_cast<off_t>(to)) != 0)
       co_return errno_error("cut the snapshot's file off");
     act();
