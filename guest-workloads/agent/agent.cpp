@@ -33,7 +33,8 @@ struct Agent::Parts {
         exec(context.get_executor(), reaper, identity),
         workloads(context.get_executor(), reaper, identity, output, config.workloads),
         ports(context.get_executor(), reaper, config.ports),
-        quiesce(context.get_executor(), *system, workloads, ports, [this](TimePoint when) { server.close_idle(when); }) {
+        quiesce(context.get_executor(), *system, workloads, ports,
+                [this](TimePoint when) { server.close_idle(when); }) {
     health.add_routes(router);
     metrics.add_routes(router);
     identity.add_routes(router);

@@ -35,11 +35,7 @@ std::string read_boot_id() {
 }
 
 HealthService::HealthService(const IdentityService& identity, const OutputStream& output, QuiesceService& quiesce)
-    : identity_(identity),
-      output_(output),
-      quiesce_(quiesce),
-      boot_id_(read_boot_id()),
-      kernel_(kernel_release()) {}
+    : identity_(identity), output_(output), quiesce_(quiesce), boot_id_(read_boot_id()), kernel_(kernel_release()) {}
 
 void HealthService::add_routes(Router& router) {
   router.add("GET", "/health", [this](Exchange& exchange) { return answer(exchange); });

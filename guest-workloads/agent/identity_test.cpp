@@ -30,9 +30,7 @@ class NotingSystem : public GuestSystem {
 
 class Init : public testing::Test {
  protected:
-  Init() {
-    service.emplace(system, directory / "state");
-  }
+  Init() { service.emplace(system, directory / "state"); }
 
   agent::InitRequest request(const std::string& generation) {
     return {.generation = generation,

@@ -37,9 +37,7 @@ OutputStream::OutputStream(const asio::any_io_executor& executor, Endpoint host,
       changed_(executor),
       retry_(executor) {}
 
-void OutputStream::start() {
-  start_task(executor_, run());
-}
+void OutputStream::start() { start_task(executor_, run()); }
 
 void OutputStream::stop() {
   stopped_ = true;

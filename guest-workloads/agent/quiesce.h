@@ -53,7 +53,7 @@ class QuiesceService {
   WorkloadService& workloads_;
   PortService& ports_;
   std::function<void(TimePoint)> close_idle_connections_;
-  Turns turns_;           ///< To prepare and to undo.
+  Turns turns_;            ///< To prepare and to undo.
   TimePoint last_undo_{};  ///< When it was asked for.
   bool quiesced_ = false;
   agent::UndoneBy undone_by_ = agent::UndoneBy::kInit;

@@ -40,8 +40,9 @@ class Connection {
   }
   /// All of the answer; nothing when the agent has closed it.
   std::string ask(const std::string& method, const std::string& target, const std::string& body = {}) {
-    const std::string request = method + " " + target + " HTTP/1.1\r\nConnection: close\r\nContent-Length: " +
-                                std::to_string(body.size()) + "\r\n\r\n" + body;
+    const std::string request = method + " " + target +
+                                " HTTP/1.1\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) +
+                                "\r\n\r\n" + body;
     boost::system::error_code ignored;
     asio::write(socket_, asio::buffer(request), ignored);
     std::string answer;

@@ -18,10 +18,11 @@ constexpr const char* kStateDirectory = "/run/snaphammer/rehearsal";
 
 // An init as the host sends it, of a generation that is new each time.
 std::string init_request(unsigned generation) {
-  const agent::InitRequest request{.generation = std::to_string(generation),
-                                   .wall_clock = std::chrono::seconds(1),
-                                   .identity = {.name = "rehearsal", .environment = {{"NAME", "value"}}, .token = "token"},
-                                   .entropy = "none"};
+  const agent::InitRequest request{
+      .generation = std::to_string(generation),
+      .wall_clock = std::chrono::seconds(1),
+      .identity = {.name = "rehearsal", .environment = {{"NAME", "value"}}, .token = "token"},
+      .entropy = "none"};
   return agent::print_json(request.to_json());
 }
 

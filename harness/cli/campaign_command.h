@@ -22,8 +22,8 @@ struct CampaignOptions {
   std::string reports;        ///< As for report::make_reporters().
   bool quiet = false;
   bool no_color = false;
-  std::filesystem::path resume;  ///< The directory of a campaign to continue; empty: a new one.
-  nlohmann::json planning = {};  ///< For the journal of a new one.
+  std::filesystem::path resume;    ///< The directory of a campaign to continue; empty: a new one.
+  nlohmann::json planning = {};    ///< For the journal of a new one.
   std::vector<std::string> notes;  ///< KEY=TEXT each, for the results.
   unsigned retries = 0;
   engine::KnownFailures known = {};

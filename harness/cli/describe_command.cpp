@@ -11,7 +11,8 @@ class DescribeCommand : public Command {
   CommandWords words() const override { return {{"NAME", scenario::topic_names()}}; }
 
   void declare(CLI::App& app) override {
-    app.description("Print all that is known of a step, knob, workload, fault, oracle, finding, phase, measure or report");
+    app.description(
+        "Print all that is known of a step, knob, workload, fault, oracle, finding, phase, measure or report");
     app.add_option("NAME", name_, "What to describe")->required();
     app.footer(
         "\nExamples:\n"

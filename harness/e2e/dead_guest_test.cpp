@@ -1,12 +1,11 @@
 // A guest that the scenario has left to run and that is no more, or does not answer, never makes a green run.
-#include <signal.h>
-
 #include <map>
 #include <string>
 #include <vector>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <signal.h>
 
 #include "harness/e2e/real_campaign.h"
 
@@ -56,15 +55,16 @@ TEST_F(DeadGuest, AKilledVmmIsNotMissedOnceItsGuestIsReplacedOrEnded) {
 
 TEST_F(DeadGuest, OneThatEndsItselfIsUnhealthy) {
   const std::string ends = "steps:\n  - boot\n  - exec: {on_error: continue, command: [sh, -c, \"echo ";
-  EXPECT_EQ(run({write_scenario("power-off", ends + "o > /proc/sysrq-trigger; sleep 60\"]}\n" + kUnhealthy),
-                 write_scenario("reset", ends + "b > /proc/sysrq-trigger; sleep 60\"]}\n  - check: all\n" + kUnhealthy)}),
-            0)
+  EXPECT_EQ(
+      run({write_scenario("power-off", ends + "o > /proc/sysrq-trigger; sleep 60\"]}\n" + kUnhealthy),
+           write_scenario("reset", ends + "b > /proc/sysrq-trigger; sleep 60\"]}\n  - check: all\n" + kUnhealthy)}),
+      0)
       << out() << err();
 }
 
 TEST_F(DeadGuest, AVmmThatEndsByItselfProvesNothing) {
-  const std::string scenario = write_scenario(
-      "crash", "steps:\n  - boot\n  - run_for: {duration: 60s, on_error: continue}\n  - check: all\n");
+  const std::string scenario =
+      write_scenario("crash", "steps:\n  - boot\n  - run_for: {duration: 60s, on_error: continue}\n  - check: all\n");
   ChildProcess campaign = start({"run", scenario, "--out", file("out")});
   await_step("run_for");
   ASSERT_EQ(::kill(await_process("qemu-system"), SIGKILL), 0);
@@ -89,9 +89,10 @@ TEST_F(DeadGuest, OneThatDoesNotAnswerIsUnhealthy) {
   EXPECT_EQ(run({write_scenario("asked", stopped + "  - await_healthy: {within: 1s}\n" + kUnhealthy),
                  write_scenario("at-the-end", stopped + kUnhealthy),
                  // Its answer is waited for longer than the run may take.
-                 write("stalled.yaml", "version: 1\nname: stalled\ntimeout: 2s\nsteps:\n  - boot\n"
-                                       "  - inject: {fault: vsock.stall}\n" +
-                                           std::string(kUnhealthy)),
+                 write("stalled.yaml",
+                       "version: 1\nname: stalled\ntimeout: 2s\nsteps:\n  - boot\n"
+                       "  - inject: {fault: vsock.stall}\n" +
+                           std::string(kUnhealthy)),
                  "-j", "3"}),
             0)
       << out() << err();

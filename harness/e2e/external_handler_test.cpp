@@ -77,15 +77,15 @@ TEST_F(ExternalHandler, OneThatIsDelayedServesAllTheSame) {
 }
 
 TEST_F(ExternalHandler, OneThatGetsASpoiledHandOffIsReported) {
-  EXPECT_EQ(run({write_scenario("spoiled",
-                                "vm: {memory: 128MiB}\n"
-                                "runtime: {uffd: {handler: {command: [python3, " HANDLER
-                                ", \"{socket}\", \"{memory}\"]}}}\n"
-                                "steps:\n  - boot: {}\n  - snapshot: {id: s1}\n"
-                                "  - inject: {fault: uffd.bad_handoff, args: {how: wrong-size}}\n"
-                                "  - restore: {from: s1}\n  - await_healthy: {within: 20s}\n"
-                                "expect: [{verdict: fail, findings: [handler-died]}]\n")}),
-            0)
+  EXPECT_EQ(
+      run({write_scenario("spoiled",
+                          "vm: {memory: 128MiB}\n"
+                          "runtime: {uffd: {handler: {command: [python3, " HANDLER ", \"{socket}\", \"{memory}\"]}}}\n"
+                          "steps:\n  - boot: {}\n  - snapshot: {id: s1}\n"
+                          "  - inject: {fault: uffd.bad_handoff, args: {how: wrong-size}}\n"
+                          "  - restore: {from: s1}\n  - await_healthy: {within: 20s}\n"
+                          "expect: [{verdict: fail, findings: [handler-died]}]\n")}),
+      0)
       << out() << err();
 }
 

@@ -32,18 +32,19 @@ TEST_F(Faults, AFaultActsFromThePhaseOnThatItWaitsFor) {
 
 // Its memory comes from a snapshot only because that is faster than to boot it.
 TEST_F(Faults, ABootedGuestHasNoSnapshotWhoseReadsAreDelayed) {
-  EXPECT_EQ(run({write_scenario("booted", "steps:\n  - boot: {}\n  - inject: {fault: uffd.delay, args: {least: 1ms}}\n"
-                                          "  - exec: {command: [ls, -lR, /lib]}\n")}),
+  EXPECT_EQ(run({write_scenario("booted",
+                                "steps:\n  - boot: {}\n  - inject: {fault: uffd.delay, args: {least: 1ms}}\n"
+                                "  - exec: {command: [ls, -lR, /lib]}\n")}),
             3)
       << out() << err();
   EXPECT_EQ(fault().at("acted"), 0);
 }
 
 TEST_F(Faults, AFaultIsHealedAfterItsTime) {
-  EXPECT_EQ(run({write_scenario("for-a-time", std::string(kRestored) +
-                                                  "  - inject: {fault: vmm.stop, for: 1s}\n"
-                                                  "  - exec: {command: [\"true\"], timeout: 60s}\n")}),
-            0)
+  EXPECT_EQ(
+      run({write_scenario("for-a-time", std::string(kRestored) + "  - inject: {fault: vmm.stop, for: 1s}\n"
+                                                                 "  - exec: {command: [\"true\"], timeout: 60s}\n")}),
+      0)
       << out() << err();
   EXPECT_EQ(fault().at("acted"), 1);
 }
@@ -60,11 +61,13 @@ TEST_F(Faults, ARunWhoseFaultNeverActedIsInconclusive) {
 }
 
 TEST_F(Faults, OneThatIsHealedBeforeItsPointDoesNotActThere) {
-  EXPECT_EQ(run({write_scenario("withdrawn", "steps:\n  - boot\n"
-                                             "  - inject: {fault: vmm.kill, as: k, when: {phase: pause.freeze}}\n"
-                                             "  - heal: k\n  - snapshot: {id: s1}\n  - check: all\n"),
-                 write_scenario("boots", "steps:\n"
-                                         "  - inject: {fault: vmm.kill, when: {phase: boot.vmm:after}}\n  - boot\n")}),
+  EXPECT_EQ(run({write_scenario("withdrawn",
+                                "steps:\n  - boot\n"
+                                "  - inject: {fault: vmm.kill, as: k, when: {phase: pause.freeze}}\n"
+                                "  - heal: k\n  - snapshot: {id: s1}\n  - check: all\n"),
+                 write_scenario("boots",
+                                "steps:\n"
+                                "  - inject: {fault: vmm.kill, when: {phase: boot.vmm:after}}\n  - boot\n")}),
             3)
       << out() << err();
   EXPECT_THAT(out(), HasSubstr("came to pause.freeze:before 0 times before it was healed"));
@@ -103,12 +106,13 @@ TEST_F(Faults, ABalloonTakesMemoryAndGivesItBack) {
 
 // The guest can spare about 60 MiB. What the balloon took beyond that would be missed by the next program that asks.
 TEST_F(Faults, AStormOfTheBalloonLeavesProgramsTheirMemory) {
-  EXPECT_EQ(run({write_scenario("storm", "vm: {memory: 256MiB}\nsteps:\n  - boot: {}\n"
-                                         "  - start: {workload: zero-pages, as: zp, args: {resident: 130MiB}}\n"
-                                         "  - inject: {fault: balloon.storm, as: s, args: {every: 2s, up_to: 128MiB}}\n"
-                                         "  - loop:\n      times: 5\n      steps:\n        - run_for: 1500ms\n"
-                                         "        - exec: {command: [dd, if=/dev/zero, of=/tmp/x, bs=1M, count=12]}\n"
-                                         "  - heal: s\n  - check: all\n")}),
+  EXPECT_EQ(run({write_scenario("storm",
+                                "vm: {memory: 256MiB}\nsteps:\n  - boot: {}\n"
+                                "  - start: {workload: zero-pages, as: zp, args: {resident: 130MiB}}\n"
+                                "  - inject: {fault: balloon.storm, as: s, args: {every: 2s, up_to: 128MiB}}\n"
+                                "  - loop:\n      times: 5\n      steps:\n        - run_for: 1500ms\n"
+                                "        - exec: {command: [dd, if=/dev/zero, of=/tmp/x, bs=1M, count=12]}\n"
+                                "  - heal: s\n  - check: all\n")}),
             0)
       << out() << err();
   EXPECT_GE(fault().at("acted"), 3);
@@ -136,9 +140,10 @@ TEST_F(Faults, ACrashOfTheAgentIsAKernelPanic) {
 
 // With vCPUs stopped nothing in the guest dies, and nothing answers: that is neither an act nor a hang.
 TEST_F(Faults, AFaultOfTheAgentWhereVcpusStandStillIsInconclusive) {
-  EXPECT_EQ(run({write_scenario("kill-frozen", "steps:\n  - boot: {}\n"
-                                               "  - inject: {fault: agent.kill, when: {phase: \"pause.freeze:after\"}}\n"
-                                               "  - snapshot: {id: s1}\n  - check: all\n")}),
+  EXPECT_EQ(run({write_scenario("kill-frozen",
+                                "steps:\n  - boot: {}\n"
+                                "  - inject: {fault: agent.kill, when: {phase: \"pause.freeze:after\"}}\n"
+                                "  - snapshot: {id: s1}\n  - check: all\n")}),
             3)
       << out() << err();
   EXPECT_EQ(fault().at("acted"), 0);
@@ -159,9 +164,10 @@ TEST_F(Faults, AGuestThatIsNotToBePreparedHasUndoneNothing) {
 
 // There is a VMM, and no way to the agent yet: nothing was learnt of the guest.
 TEST_F(Faults, OneThatCannotActAtItsPointIsNoFinding) {
-  EXPECT_EQ(run({write_scenario("too-early-in-it", "steps:\n  - boot: {}\n  - snapshot: {id: s1}\n"
-                                                   "  - inject: {fault: agent.stall, when: {phase: \"restore.vmm:after\"}}\n"
-                                                   "  - restore: {from: s1}\n  - check: all\n")}),
+  EXPECT_EQ(run({write_scenario("too-early-in-it",
+                                "steps:\n  - boot: {}\n  - snapshot: {id: s1}\n"
+                                "  - inject: {fault: agent.stall, when: {phase: \"restore.vmm:after\"}}\n"
+                                "  - restore: {from: s1}\n  - check: all\n")}),
             3)
       << out() << err();
   EXPECT_THAT(only_run().at("findings"), testing::IsEmpty());
@@ -169,8 +175,9 @@ TEST_F(Faults, OneThatCannotActAtItsPointIsNoFinding) {
 }
 
 TEST_F(Faults, ADamagedSnapshotIsSoToWhoeverReadsIt) {
-  const std::string damaged = "steps:\n  - boot: {}\n  - snapshot: {id: s1}\n  - restore: {from: s1}\n  - await_healthy\n"
-                              "  - inject: {fault: snapshot.flip_byte, args: {snapshot: s1, file: ";
+  const std::string damaged =
+      "steps:\n  - boot: {}\n  - snapshot: {id: s1}\n  - restore: {from: s1}\n  - await_healthy\n"
+      "  - inject: {fault: snapshot.flip_byte, args: {snapshot: s1, file: ";
   const std::string corrupt = "expect: [{verdict: fail, findings: [snapshot-corrupt]}]\n";
   EXPECT_EQ(run({write_scenario("diff", damaged + "header}}\n  - snapshot: {id: s2, type: diff}\n" + corrupt),
                  write_scenario("clone", damaged + "memory}}\n  - clone: {from: s1, count: 2}\n" + corrupt)}),
@@ -179,14 +186,16 @@ TEST_F(Faults, ADamagedSnapshotIsSoToWhoeverReadsIt) {
 }
 
 TEST_F(Faults, ASnapshotCutOffUnderARestoreEndsItWithItsCause) {
-  EXPECT_EQ(run({write_scenario("cut-off", "steps:\n  - boot: {}\n  - snapshot: {id: s1}\n"
-                                           "  - inject: {fault: snapshot.truncate, args: {to: 4KiB}, when: {phase: "
-                                           "\"restore.handler:after\"}}\n  - restore: {from: s1}\n"
-                                           "expect: [{verdict: fail, findings: [snapshot-corrupt]}]\n")}),
+  EXPECT_EQ(run({write_scenario("cut-off",
+                                "steps:\n  - boot: {}\n  - snapshot: {id: s1}\n"
+                                "  - inject: {fault: snapshot.truncate, args: {to: 4KiB}, when: {phase: "
+                                "\"restore.handler:after\"}}\n  - restore: {from: s1}\n"
+                                "expect: [{verdict: fail, findings: [snapshot-corrupt]}]\n")}),
             0)
       << out() << err();
   const std::string message = only_run().at("message");
-  EXPECT_THAT(message, testing::AllOf(HasSubstr("restore.load: page server: "), HasSubstr("memory at 0x1000: cut off")));
+  EXPECT_THAT(message,
+              testing::AllOf(HasSubstr("restore.load: page server: "), HasSubstr("memory at 0x1000: cut off")));
 }
 
 TEST_F(Faults, AHandOffIsSpoiledOnlyWhenItsHandlerStartedAfterwards) {
@@ -202,15 +211,18 @@ TEST_F(Faults, AHandOffIsSpoiledOnlyWhenItsHandlerStartedAfterwards) {
 }
 
 TEST_F(Faults, ACheckWhoseConnectionIsCutIsNoHang) {
-  EXPECT_EQ(run({write_scenario("cut", "steps:\n  - boot\n  - start: {workload: zero-pages, as: zp}\n"
-                                       "  - inject: {fault: vsock.reset}\n  - check: zp\n"
-                                       "expect: [{verdict: fail, findings: [connection-lost]}]\n")}),
+  EXPECT_EQ(run({write_scenario("cut",
+                                "steps:\n  - boot\n  - start: {workload: zero-pages, as: zp}\n"
+                                "  - inject: {fault: vsock.reset}\n  - check: zp\n"
+                                "expect: [{verdict: fail, findings: [connection-lost]}]\n")}),
             0)
       << out() << err();
 }
 
 TEST_F(Faults, OneThatCannotActSaysWhatToDo) {
-  EXPECT_EQ(run({write_scenario("too-early", "steps:\n  - boot: {fresh: true}\n  - inject: {fault: uffd.kill_handler}\n")}), 4);
+  EXPECT_EQ(
+      run({write_scenario("too-early", "steps:\n  - boot: {fresh: true}\n  - inject: {fault: uffd.kill_handler}\n")}),
+      4);
   EXPECT_THAT(out(), HasSubstr("there is no restored guest"));
 }
 

@@ -95,11 +95,10 @@ TEST_F(Freeze, AGuestThatStandsStillGoesOnToTheNextPoint) {
 
 // The sequence goes on from where vCPUs were stopped, up to where it needs them.
 TEST_F(Freeze, APhaseThatTheRestoreIsPastIsSaidToBe) {
-  EXPECT_EQ(run({write_scenario("past", std::string(kBusy) +
-                                            "  - snapshot: {id: s1}\n  - restore: {from: s1}\n"
-                                            "  - freeze: {at: {phase: restore.init}}\n"
-                                            "  - freeze: {at: {phase: restore.first-exec}}\n"
-                                            "  - freeze: {at: {phase: restore.health}}\n")}),
+  EXPECT_EQ(run({write_scenario("past", std::string(kBusy) + "  - snapshot: {id: s1}\n  - restore: {from: s1}\n"
+                                                             "  - freeze: {at: {phase: restore.init}}\n"
+                                                             "  - freeze: {at: {phase: restore.first-exec}}\n"
+                                                             "  - freeze: {at: {phase: restore.health}}\n")}),
             3);
   EXPECT_EQ(only_run().at("freezes").size(), 2u);
   EXPECT_THAT(only_run().at("message").get<std::string>(),

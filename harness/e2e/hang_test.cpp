@@ -46,9 +46,10 @@ TEST_F(Hang, AWrongAnswerIsNoHang) {
 }
 
 TEST_F(Hang, AVcpuIsSaidToBeWhereItIs) {
-  EXPECT_EQ(run({write_scenario("frozen", "steps:\n  - boot: {}\n  - start: {workload: cpp-heap, as: heap}\n"
-                                          "  - parallel:\n    - - exec: {command: [sleep, \"1000\"], timeout: 20s}\n"
-                                          "    - - freeze: {at: {symbol: __alloc_pages}}\n")}),
+  EXPECT_EQ(run({write_scenario("frozen",
+                                "steps:\n  - boot: {}\n  - start: {workload: cpp-heap, as: heap}\n"
+                                "  - parallel:\n    - - exec: {command: [sleep, \"1000\"], timeout: 20s}\n"
+                                "    - - freeze: {at: {symbol: __alloc_pages}}\n")}),
             1)
       << out() << err();
   EXPECT_THAT(finding("exec-timeout").at("evidence").at("where").get<std::string>(),
@@ -65,9 +66,10 @@ TEST_F(Hang, AVmmThatStandsStillIsSaidToAndShownByADebugger) {
 }
 
 TEST_F(Hang, AGuestIsLookedAtBeforeALaterStepHealsIt) {
-  EXPECT_EQ(run({write_scenario("healed", "steps:\n  - boot: {}\n  - inject: {fault: vmm.stop, as: stop}\n"
-                                          "  - exec: {command: [\"true\"], timeout: 2s, on_error: continue}\n"
-                                          "  - heal: stop\n  - await_healthy\n")}),
+  EXPECT_EQ(run({write_scenario("healed",
+                                "steps:\n  - boot: {}\n  - inject: {fault: vmm.stop, as: stop}\n"
+                                "  - exec: {command: [\"true\"], timeout: 2s, on_error: continue}\n"
+                                "  - heal: stop\n  - await_healthy\n")}),
             1)
       << out() << err();
   EXPECT_THAT(diagnosis(), StartsWith("the VMM stands still, stopped by a signal"));
@@ -100,7 +102,8 @@ TEST_F(Hang, AGuestThatIsStuckInItsRestoreIsLookedAtBeforeTheRestoreGivesItUp) {
   const nlohmann::json unhealthy = finding("unhealthy");
   EXPECT_THAT(unhealthy.at("message").get<std::string>(), HasSubstr("; before it was ended: "));
   EXPECT_EQ(unhealthy.at("evidence").at("diagnosis"), "hang.txt");
-  EXPECT_THAT(diagnosis(), AllOf(HasSubstr("waits for a page"), HasSubstr("the guest was looked at before it was ended")));
+  EXPECT_THAT(diagnosis(),
+              AllOf(HasSubstr("waits for a page"), HasSubstr("the guest was looked at before it was ended")));
 }
 
 TEST_F(Hang, AGuestThatIsStuckInItsRestoreIsLookedAtBeforeTheStepsTimeoutEndsIt) {
@@ -119,7 +122,8 @@ TEST_F(Hang, ACloneIsLookedAtOnItsOwn) {
                                 "  - clone: {from: s1, count: 2}\n")}),
             1);
   const nlohmann::json unhealthy = finding("unhealthy");
-  EXPECT_THAT(unhealthy.at("message").get<std::string>(), AllOf(HasSubstr("clone-2: "), HasSubstr("; before it was ended: ")));
+  EXPECT_THAT(unhealthy.at("message").get<std::string>(),
+              AllOf(HasSubstr("clone-2: "), HasSubstr("; before it was ended: ")));
   EXPECT_EQ(unhealthy.at("evidence").at("examples").at(0).at("diagnosis"), "clone-2/hang.txt");
   EXPECT_THAT(content_of(artifact("clone-2/hang.txt")), HasSubstr("waits for a page"));
   EXPECT_FALSE(std::filesystem::exists(artifact("hang.txt"))) << "the run's own guest did not hang";

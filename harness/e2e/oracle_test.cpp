@@ -37,10 +37,12 @@ TEST_F(Oracles, AKernelThatWasAskedForNothingBadHasNoFault) {
 }
 
 TEST_F(Oracles, AWorkloadThatNoStepChecksIsHeardWhenItHasEndedOrFoundSomething) {
-  const std::string ended = "steps:\n  - boot\n  - start: {workload: zero-pages, as: zp}\n"
-                            "  - exec: {command: [sh, -c, \"kill -9 $(pidof zero-pages)\"]}\n";
+  const std::string ended =
+      "steps:\n  - boot\n  - start: {workload: zero-pages, as: zp}\n"
+      "  - exec: {command: [sh, -c, \"kill -9 $(pidof zero-pages)\"]}\n";
   const std::string stale =
-      "vm: {memory: 256MiB, vcpus: 2, kernel_args: [init_on_free=1, transparent_hugepage=never], balloon: {free_page_reporting: "
+      "vm: {memory: 256MiB, vcpus: 2, kernel_args: [init_on_free=1, transparent_hugepage=never], balloon: "
+      "{free_page_reporting: "
       "true}}\nruntime: {uffd: {on_remove: ignore}}\nsteps:\n  - boot\n"
       "  - start: {workload: zero-pages, as: zp, args: {resident: 150MiB}}\n  - run_for: 2s\n  - snapshot: {id: s1}\n"
       "  - restore: {from: s1}\n  - await_healthy\n  - run_for: 6s\n";

@@ -29,12 +29,14 @@ TEST_F(Restore, WhatOneRestoreAskedForTheNextHasReady) {
 
 // A prefetch of all goes on for some 30 ms after the state has been loaded.
 TEST_F(Restore, ASnapshotTakenBeforePrefetchHasEndedIsWhole) {
-  EXPECT_EQ(run({write_scenario("early-snapshot",
-                                "repeat: 4\n"
-                                "steps:\n  - boot: {}\n  - start: {workload: zero-pages, as: zp, args: {resident: 64MiB, settle: 100ms}}\n"
-                                "  - snapshot: {id: s0}\n  - restore: {from: s0, resume: false}\n  - snapshot: {id: s1}\n"
-                                "  - restore: {from: s1}\n  - await_healthy: {within: 60s}\n  - check: all\n")}),
-            0)
+  EXPECT_EQ(
+      run({write_scenario(
+          "early-snapshot",
+          "repeat: 4\n"
+          "steps:\n  - boot: {}\n  - start: {workload: zero-pages, as: zp, args: {resident: 64MiB, settle: 100ms}}\n"
+          "  - snapshot: {id: s0}\n  - restore: {from: s0, resume: false}\n  - snapshot: {id: s1}\n"
+          "  - restore: {from: s1}\n  - await_healthy: {within: 60s}\n  - check: all\n")}),
+      0)
       << out();
 }
 
@@ -51,10 +53,11 @@ TEST_F(Restore, OnlyWorkloadsThatTheSnapshotHasAreAsked) {
 }
 
 TEST_F(Restore, AGuestThatWasLeftPausedIsNoHang) {
-  EXPECT_EQ(run({write_scenario("paused",
-                                "steps:\n  - boot: {}\n  - start: {workload: zero-pages, as: zp, args: {resident: 1MiB}}\n"
-                                "  - pause: {}\n  - check: all\nexpect: [{verdict: error}]\n")}),
-            0)
+  EXPECT_EQ(
+      run({write_scenario("paused",
+                          "steps:\n  - boot: {}\n  - start: {workload: zero-pages, as: zp, args: {resident: 1MiB}}\n"
+                          "  - pause: {}\n  - check: all\nexpect: [{verdict: error}]\n")}),
+      0)
       << out();
   EXPECT_TRUE(only_run().at("findings").empty());
   EXPECT_THAT(only_run().at("message").get<std::string>(), testing::HasSubstr("the guest is paused"));

@@ -27,16 +27,18 @@ class StepTimeout : public RealCampaign {
 };
 
 TEST_F(StepTimeout, EndsCommandsThatRunAtOnce) {
-  run_overdue("stress", std::string("  - exec_stress: {parallel: 10, command: [sleep, \"1000\"], within: 60s, timeout: 1s, "
-                                    "on_error: continue}\n") +
-                            kNoneSleeps);
+  run_overdue("stress",
+              std::string("  - exec_stress: {parallel: 10, command: [sleep, \"1000\"], within: 60s, timeout: 1s, "
+                          "on_error: continue}\n") +
+                  kNoneSleeps);
   expect_overdue_and_nothing_else();
 }
 
 TEST_F(StepTimeout, EndsTheBranchesOfParallel) {
-  run_overdue("branches", std::string("  - parallel: {branches: [[{exec: {command: [sleep, \"1000\"]}}], [{run_for: 1h}]], "
-                                      "timeout: 1s, on_error: continue}\n") +
-                              kNoneSleeps);
+  run_overdue("branches",
+              std::string("  - parallel: {branches: [[{exec: {command: [sleep, \"1000\"]}}], [{run_for: 1h}]], "
+                          "timeout: 1s, on_error: continue}\n") +
+                  kNoneSleeps);
   expect_overdue_and_nothing_else();
 }
 
@@ -50,10 +52,11 @@ TEST_F(StepTimeout, EndsClonesThatAreNotUp) {
 
 // While the guest is asked to prepare for it, or soon after: the request to undo that may come to the agent as early.
 TEST_F(StepTimeout, EndsASnapshotAndTheGuestGoesOn) {
-  run_overdue("snapshots",
-              "  - start: {workload: zero-pages, as: zp, args: {resident: 8MiB}}\n  - loop:\n      times: 30\n      steps:\n"
-              "        - snapshot: {id: s1, timeout: 5ms, on_error: continue}\n        - exec: {command: [\"true\"]}\n"
-              "  - check: all\n  - snapshot: {id: s2}\n  - restore: {from: s2}\n  - await_healthy: {within: 30s}\n");
+  run_overdue(
+      "snapshots",
+      "  - start: {workload: zero-pages, as: zp, args: {resident: 8MiB}}\n  - loop:\n      times: 30\n      steps:\n"
+      "        - snapshot: {id: s1, timeout: 5ms, on_error: continue}\n        - exec: {command: [\"true\"]}\n"
+      "  - check: all\n  - snapshot: {id: s2}\n  - restore: {from: s2}\n  - await_healthy: {within: 30s}\n");
   expect_overdue_and_nothing_else(30);
 }
 
@@ -67,8 +70,9 @@ TEST_F(StepTimeout, EndsARestoreAndTheNextOneIsHealthy) {
 
 TEST_F(StepTimeout, IsNotAllThatARunSaysWhichSomethingElseEnds) {
   // Beside another step, where lint does not know that nothing is left for what follows.
-  run_overdue("ended", "  - exec: {command: [sleep, \"1000\"], timeout: 100ms, on_error: continue}\n"
-                       "  - parallel: [[destroy], [{run_for: 10ms}]]\n");
+  run_overdue("ended",
+              "  - exec: {command: [sleep, \"1000\"], timeout: 100ms, on_error: continue}\n"
+              "  - parallel: [[destroy], [{run_for: 10ms}]]\n");
   EXPECT_EQ(finding("exec-timeout").at("count"), 1);
   EXPECT_THAT(only_run().at("message").get<std::string>(),
               testing::ContainsRegex("not done within 100ms.*; "
@@ -76,12 +80,14 @@ TEST_F(StepTimeout, IsNotAllThatARunSaysWhichSomethingElseEnds) {
 }
 
 TEST_F(StepTimeout, OfTheWholeRunEndsWhateverItIsAtAndSaysWhat) {
-  EXPECT_EQ(run({write("whole.yaml", "version: 1\nname: whole\ntimeout: 3s\n"
-                                     "steps:\n  - boot: {}\n  - loop:\n      times: 9\n      steps:\n"
-                                     "        - exec_stress: {parallel: 10, command: [sleep, \"60\"], within: 60s}\n")}),
+  EXPECT_EQ(run({write("whole.yaml",
+                       "version: 1\nname: whole\ntimeout: 3s\n"
+                       "steps:\n  - boot: {}\n  - loop:\n      times: 9\n      steps:\n"
+                       "        - exec_stress: {parallel: 10, command: [sleep, \"60\"], within: 60s}\n")}),
             1);
-  EXPECT_THAT(finding("hang").at("message").get<std::string>(),
-              testing::ContainsRegex("^run: not done within 3s; the last step begun was step exec_stress \\(line [0-9]+\\)"));
+  EXPECT_THAT(
+      finding("hang").at("message").get<std::string>(),
+      testing::ContainsRegex("^run: not done within 3s; the last step begun was step exec_stress \\(line [0-9]+\\)"));
   EXPECT_EQ(only_run().at("findings").size(), 1u);
 }
 

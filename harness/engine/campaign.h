@@ -30,13 +30,13 @@ namespace snaphammer::engine {
 
 struct CampaignSettings {
   std::string id;
-  std::string version;                 ///< Of Snaphammer, for the results.
-  std::filesystem::path directory;     ///< For results; made when missing, must not hold results yet.
-  bool resume = false;                 ///< The directory holds this very campaign: run what its journal lacks.
-  nlohmann::json planning = {};        ///< These three are kept in the journal of a new campaign.
+  std::string version;              ///< Of Snaphammer, for the results.
+  std::filesystem::path directory;  ///< For results; made when missing, must not hold results yet.
+  bool resume = false;              ///< The directory holds this very campaign: run what its journal lacks.
+  nlohmann::json planning = {};     ///< These three are kept in the journal of a new campaign.
   nlohmann::json host = nlohmann::json::object();  ///< As doctor::facts_of().
   std::map<std::string, std::string> notes = {};   ///< As CampaignResult::notes.
-  std::filesystem::path runtime_base;  ///< See runtime_base().
+  std::filesystem::path runtime_base;              ///< See runtime_base().
   Caches caches;
   Installation installation;
   unsigned parallel = 1;   ///< Runs at a time.

@@ -263,8 +263,7 @@ TEST_F(CampaignTest, AResumedCampaignThatFailedFastStartsNothing) {
 
 TEST_F(CampaignTest, ARunThatCannotBeKeptIsNotReported) {
   on_end_ = [&] {
-    const Database database =
-        Database::open(settings_.directory / "journal.sqlite", Database::Access::kWrite).value();
+    const Database database = Database::open(settings_.directory / "journal.sqlite", Database::Access::kWrite).value();
     EXPECT_TRUE(database.execute("DROP TABLE result"));
   };
   for (const char* const name : {"a", "b", "c"}) add_run(name, {"pass"});

@@ -120,8 +120,7 @@ Result<Clones::Guest*> Clones::add(const std::string& boot) {
   }
   sandbox::SandboxConfig config = sources_.applied_to(config_, name);
   config.name = name;
-  guests_.push_back(
-      std::make_unique<Guest>(executor_, backend_, std::move(config), std::move(paths), symbols_, boot));
+  guests_.push_back(std::make_unique<Guest>(executor_, backend_, std::move(config), std::move(paths), symbols_, boot));
   return guests_.back().get();
 }
 

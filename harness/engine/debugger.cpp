@@ -29,10 +29,8 @@ Result<ChildProcess> start_debugger(const Process& process, int output) {
   Result<ChildProcess> started = Error(ErrorKind::kUnfit, "no debugger");
   for (std::vector<std::string>& command : debuggers(process.pid)) {
     // Without a server for symbols, which would be asked over the network.
-    started = ChildProcess::spawn({.argv = std::move(command),
-                                   .environment = {{"DEBUGINFOD_URLS", ""}},
-                                   .output = output,
-                                   .error = output});
+    started = ChildProcess::spawn(
+        {.argv = std::move(command), .environment = {{"DEBUGINFOD_URLS", ""}}, .output = output, .error = output});
     if (started) break;
   }
   return started;

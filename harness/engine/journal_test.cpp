@@ -50,7 +50,8 @@ class JournalTest : public testing::Test {
   fs::path file() const { return directory_ / "journal.sqlite"; }
 
   TemporaryDirectory directory_;
-  const JournalHead head_{"c-1", "1.2", {{"cpus", 2}}, "2026-01-31T23:59:59Z", {{"shard", "1/2"}}, {{"commit", "1a2b3c"}}};
+  const JournalHead head_{
+      "c-1", "1.2", {{"cpus", 2}}, "2026-01-31T23:59:59Z", {{"shard", "1/2"}}, {{"commit", "1a2b3c"}}};
 };
 
 TEST_F(JournalTest, KeepsTheCampaignAndItsResultsInFull) {

@@ -60,11 +60,15 @@ std::string trace_events(const std::vector<uffd::TraceEvent>& trace, const std::
 {"ph": "M", "name": "process_name", "pid": 2, "tid": 0, "args": {"name": "page server"}})";
   const auto out = std::back_inserter(text);
   for (const sandbox::PhaseTiming& phase : phases) {
-    fmt::format_to(out, ",\n" R"({{"ph": "X", "name": "{}", "cat": "phase", "pid": 1, "tid": 1, "ts": {:.3f}, "dur": {:.3f}}})",
+    fmt::format_to(out,
+                   ",\n"
+                   R"({{"ph": "X", "name": "{}", "cat": "phase", "pid": 1, "tid": 1, "ts": {:.3f}, "dur": {:.3f}}})",
                    phase.name, us(phase.start - start), us(phase.took));
   }
   for (const uffd::TraceEvent& event : trace) {
-    fmt::format_to(out, ",\n" R"({{"name": "{}", "cat": "page", "pid": 2, "tid": {}, "ts": {:.3f}, )",
+    fmt::format_to(out,
+                   ",\n"
+                   R"({{"name": "{}", "cat": "page", "pid": 2, "tid": {}, "ts": {:.3f}, )",
                    uffd::name_of(event.kind), static_cast<int>(event.kind) + 1, us(event.at - start));
     if (event.duration > Duration(0)) {
       fmt::format_to(out, R"("ph": "X", "dur": {:.3f}, )", us(event.duration));

@@ -19,7 +19,7 @@ void add_page_history(nlohmann::json& evidence, sandbox::Incarnation& guest, con
 
 /// The page server's trace in Chrome's trace-event format, for Perfetto or chrome://tracing, below the restore's phases.
 /// JSON text, an event a line: there may be tens of thousands.
-std::string trace_events(const std::vector<uffd::TraceEvent>& trace,
-                            const std::vector<sandbox::PhaseTiming>& phases, TimePoint start);
+std::string trace_events(const std::vector<uffd::TraceEvent>& trace, const std::vector<sandbox::PhaseTiming>& phases,
+                         TimePoint start);
 
 }  // namespace snaphammer::engine

@@ -35,8 +35,7 @@ Async<void> PhaseStop::reached(std::string point) {
 
 Async<void> PhaseStop::carry_out(Stop& stop) {
   CO_SNAP_TRY(co_await sandbox_.stop_at_phase());
-  CO_SNAP_ASSIGN(std::vector<vmm::VcpuState> vcpus,
-                 co_await sandbox_.incarnation()->vm().vcpus(symbols_.identities()));
+  CO_SNAP_ASSIGN(std::vector<vmm::VcpuState> vcpus, co_await sandbox_.incarnation()->vm().vcpus(symbols_.identities()));
   stop.told(std::move(vcpus));
   co_return Result<void>();
 }

@@ -12,7 +12,6 @@
 
 #include "lib/base/testing/temporary_directory.h"
 
-
 namespace snaphammer::engine {
 namespace {
 

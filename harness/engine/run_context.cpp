@@ -5,8 +5,8 @@
 
 #include <fmt/format.h>
 
-#include "harness/engine/hang_diagnosis.h"
 #include "harness/engine/handler_finding.h"
+#include "harness/engine/hang_diagnosis.h"
 #include "harness/engine/page_evidence.h"
 #include "harness/engine/runtime_binding.h"
 #include "lib/base/log.h"

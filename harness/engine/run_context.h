@@ -180,9 +180,9 @@ class RunContext final : private sandbox::PhaseObserver {
   std::vector<Draw> draws_;
   std::vector<ExecTurns> exec_turns_;
   std::optional<snapshot::SnapshotStore> store_;
-  std::map<std::string, std::string> snapshots_;  ///< Name in the scenario -> id in the store.
+  std::map<std::string, std::string> snapshots_;               ///< Name in the scenario -> id in the store.
   std::map<std::string, std::set<std::string>> workloads_in_;  ///< Id in the store -> what runs in its guest.
-  std::string origin_;                            ///< The id of what was last taken or restored: the parent of a diff.
+  std::string origin_;  ///< The id of what was last taken or restored: the parent of a diff.
   struct Restored {
     std::string snapshot;  ///< Its id in the store.
     uffd::Prefetch prefetch;
@@ -196,8 +196,8 @@ class RunContext final : private sandbox::PhaseObserver {
   std::optional<agent::HealthReport> health_;
   std::string last_step_;
   std::string last_point_;
-  unsigned branches_ = 0;            ///< Parallel steps under way.
-  bool paused_by_abort_ = false;     ///< A pause that failed has left the guest so, not the scenario.
+  unsigned branches_ = 0;         ///< Parallel steps under way.
+  bool paused_by_abort_ = false;  ///< A pause that failed has left the guest so, not the scenario.
   std::set<std::string> workloads_;
   std::vector<std::unique_ptr<oracles::Oracle>> oracles_;
   FindingLog findings_;

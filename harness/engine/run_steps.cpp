@@ -53,7 +53,8 @@ Async<void> RunContext::find_overdue(const scenario::Step& step, std::string wha
 Async<void> RunContext::at(std::string point) {
   last_point_ = point;
   CO_SNAP_TRY(co_await faults_.reached(point));
-  const bool boots = !restored_ && point.starts_with("restore.");  // From a base snapshot: no restore of the scenario's.
+  const bool boots =
+      !restored_ && point.starts_with("restore.");  // From a base snapshot: no restore of the scenario's.
   if (boots) co_return Result<void>();
   co_return co_await phase_stop_.reached(std::move(point));
 }

@@ -106,7 +106,8 @@ std::optional<std::string> FaultSet::idle() const {
     if (entry->begun || !entry->injection.when) return never;
     const Injection::AtPhase& when = *entry->injection.when;
     return fmt::format("{}: a sequence came to {} {} times before it was healed or the run ended{}", never, when.point,
-                       entry->passed, when.point.starts_with("boot.") ? "; only `boot: {fresh: true}` comes there" : "");
+                       entry->passed,
+                       when.point.starts_with("boot.") ? "; only `boot: {fresh: true}` comes there" : "");
   }
   return std::nullopt;
 }

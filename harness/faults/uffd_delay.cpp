@@ -86,11 +86,12 @@ class DelayReads final : public FaultWith<Delay> {
   std::mt19937_64 random_;
 };
 
-const FaultRegistration<DelayReads> registration{
-    "uffd.delay",
-    "Page faults of a restored guest are served later: reads of the snapshot take longer, or the handler's program stands "
-    "still at times.",
-    "uffd.delay, for: 5s, args: {least: 1ms, most: 50ms, share: 0.1}", "reads are fast again, at once"};
+const FaultRegistration<DelayReads> registration{"uffd.delay",
+                                                 "Page faults of a restored guest are served later: reads of the "
+                                                 "snapshot take longer, or the handler's program stands "
+                                                 "still at times.",
+                                                 "uffd.delay, for: 5s, args: {least: 1ms, most: 50ms, share: 0.1}",
+                                                 "reads are fast again, at once"};
 
 }  // namespace
 }  // namespace snaphammer::faults

@@ -55,9 +55,7 @@ class ClientsTest : public workload::ProgramTest {
 
 class WithLedger : public ClientsTest {
  protected:
-  ~WithLedger() override {
-    end_clients();
-  }
+  ~WithLedger() override { end_clients(); }
 
   void start_ledger(std::vector<std::string> more = {}) {
     asio::ip::tcp::acceptor probe(context, asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), 0));

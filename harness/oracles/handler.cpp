@@ -19,10 +19,8 @@ class Handler final : public Oracle {
     const bool known = std::any_of(findings.begin(), findings.end(),
                                    [&id](const report::Finding& finding) { return finding.id == id; });
     if (!known)
-      run.report({.id = id,
-                  .oracle = "handler",
-                  .message = failure->error.describe(),
-                  .evidence = nlohmann::json::object()});
+      run.report(
+          {.id = id, .oracle = "handler", .message = failure->error.describe(), .evidence = nlohmann::json::object()});
     co_return Result<void>();
   }
 };

@@ -16,7 +16,8 @@ class UncheckedWorkloads final : public Oracle {
     CO_SNAP_ASSIGN(const std::vector<agent::WorkloadInfo> there,
                    co_await with_deadline(kAnswerLimit, "workloads", run.sandbox().workloads()));
     for (const agent::WorkloadInfo& workload : there) {
-      if (run.workloads().contains(workload.as) && has_news(workload, run)) CO_SNAP_TRY(co_await hear(run, workload.as));
+      if (run.workloads().contains(workload.as) && has_news(workload, run))
+        CO_SNAP_TRY(co_await hear(run, workload.as));
     }
     co_return Result<void>();
   }

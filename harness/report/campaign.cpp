@@ -48,21 +48,21 @@ ordered_json to_json(const CampaignResult& campaign) {
   ordered_json runs = ordered_json::array();
   for (const RunResult& run : campaign.runs) runs.push_back(to_json(run));
   ordered_json stored{{"schema", kSchema},
-          {"tool", campaign.tool},
-          {"campaign", campaign.campaign},
-          {"host", campaign.host},
-          {"started", campaign.started},
-          {"seconds", campaign.seconds},
-          {"summary",
-           {{"total", summary.total},
-            {"as_expected", summary.as_expected},
-            {"unexpected", summary.unexpected},
-            {"inconclusive", summary.inconclusive},
-            {"error", summary.error},
-            {"skipped", summary.skipped},
-            {"flaky", summary.flaky},
-            {"known", summary.known}}},
-          {"runs", std::move(runs)}};
+                      {"tool", campaign.tool},
+                      {"campaign", campaign.campaign},
+                      {"host", campaign.host},
+                      {"started", campaign.started},
+                      {"seconds", campaign.seconds},
+                      {"summary",
+                       {{"total", summary.total},
+                        {"as_expected", summary.as_expected},
+                        {"unexpected", summary.unexpected},
+                        {"inconclusive", summary.inconclusive},
+                        {"error", summary.error},
+                        {"skipped", summary.skipped},
+                        {"flaky", summary.flaky},
+                        {"known", summary.known}}},
+                      {"runs", std::move(runs)}};
   if (!campaign.notes.empty()) stored["notes"] = campaign.notes;
   return stored;
 }

@@ -27,8 +27,9 @@ std::string row(const RunResult& run) {
   std::string verdict(run.is_flaky() ? "flaky" : name_of(run.verdict));
   if (run.is_surprise()) verdict += " ✗";
   if (!run.known.empty()) verdict += " (known)";
-  return fmt::format("| {} | {} | {} | {} | {} | {} |\n", markdown_cell(run.scenario), markdown_cell(point_label(run.point)), run.seed,
-                     verdict, markdown_cell(findings_of(run)), restore);
+  return fmt::format("| {} | {} | {} | {} | {} | {} |\n", markdown_cell(run.scenario),
+                     markdown_cell(point_label(run.point)), run.seed, verdict, markdown_cell(findings_of(run)),
+                     restore);
 }
 
 }  // namespace
@@ -36,12 +37,10 @@ std::string row(const RunResult& run) {
 std::string render_markdown(const CampaignResult& campaign) {
   const Summary summary = summarize(campaign.runs);
   std::string text = fmt::format("## Snaphammer: {} of {} runs as expected\n\n", summary.as_expected, summary.total);
-  const std::pair<std::size_t, const char*> others[] = {{summary.unexpected, "unexpected"},
-                                                        {summary.inconclusive, "inconclusive"},
-                                                        {summary.error, "error"},
-                                                        {summary.skipped, "skipped"},
-                                                        {summary.flaky, "flaky"},
-                                                        {summary.known, "known"}};
+  const std::pair<std::size_t, const char*> others[] = {
+      {summary.unexpected, "unexpected"}, {summary.inconclusive, "inconclusive"},
+      {summary.error, "error"},           {summary.skipped, "skipped"},
+      {summary.flaky, "flaky"},           {summary.known, "known"}};
   std::string line;
   for (const auto& [count, name] : others) {
     if (count > 0) line += fmt::format("{}{} {}", line.empty() ? "" : ", ", count, name);
@@ -57,15 +56,17 @@ std::string render_markdown(const CampaignResult& campaign) {
     if (!run.is_surprise()) continue;
     text += fmt::format("\n**{}**: {}\n", markdown_cell(run.id), markdown_cell(run.message));
     for (const Finding& finding : run.findings) {
-      text += fmt::format("- `{}` ({}): {}\n", finding.id, markdown_cell(finding.oracle), markdown_cell(finding.message));
+      text +=
+          fmt::format("- `{}` ({}): {}\n", finding.id, markdown_cell(finding.oracle), markdown_cell(finding.message));
     }
     text += fmt::format("\n```\n{}\n```\n", run.reproduce);
   }
   for (const RunResult& run : campaign.runs) {
-    if (!run.known.empty()) text += fmt::format("\n**{}** is a known failure: {}\n", markdown_cell(run.id), markdown_cell(run.known));
+    if (!run.known.empty())
+      text += fmt::format("\n**{}** is a known failure: {}\n", markdown_cell(run.id), markdown_cell(run.known));
     for (const Attempt& attempt : run.is_flaky() ? run.attempts : std::vector<Attempt>()) {
-      text += fmt::format("\n**{}** is flaky: {}; artifacts: {}\n", markdown_cell(run.id), markdown_cell(attempt.message),
-                          markdown_cell(attempt.artifacts));
+      text += fmt::format("\n**{}** is flaky: {}; artifacts: {}\n", markdown_cell(run.id),
+                          markdown_cell(attempt.message), markdown_cell(attempt.artifacts));
     }
   }
   const std::string attributed = attribution_markdown(campaign.runs);

@@ -20,8 +20,8 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 using nlohmann::ordered_json;
-using ::testing::ElementsAre;
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -284,9 +284,7 @@ TEST(Results, AKnownFailureIsCountedAsThatAlone) {
   EXPECT_FALSE(known_failure().is_surprise());
 }
 
-TEST(Results, AFlakyRunIsCountedByItsVerdictToo) {
-  EXPECT_EQ(summarize({flaky()}), (Summary{1, 1, 0, 0, 0, 0, 1, 0}));
-}
+TEST(Results, AFlakyRunIsCountedByItsVerdictToo) { EXPECT_EQ(summarize({flaky()}), (Summary{1, 1, 0, 0, 0, 0, 1, 0})); }
 
 TEST(Results, WhatIsKnownAndWhatWasTriedBeforeComeBackFromJson) {
   for (const RunResult& run : {known_failure(), flaky()}) {
@@ -311,7 +309,8 @@ TEST(Reports, GitHubGetsAnAnnotationForWhatSomebodyMustLookAt) {
   CampaignResult mixed = campaign();
   mixed.runs = {passed("fine", 1), failed(), known_failure(), flaky()};
   const std::string text = render_github(mixed);
-  EXPECT_THAT(text, HasSubstr("::error title=stale-pages.on_remove=ignore.s7::expected pass, got fail (stale-page)%0A"));
+  EXPECT_THAT(text,
+              HasSubstr("::error title=stale-pages.on_remove=ignore.s7::expected pass, got fail (stale-page)%0A"));
   EXPECT_THAT(text, HasSubstr("%0Aagain: snaphammer replay "));
   EXPECT_THAT(text, HasSubstr("::notice title=stale-pages.on_remove=ignore.s7::known failure: the server forgets"));
   EXPECT_THAT(text, HasSubstr("::warning title=sometimes.s3::flaky: expected pass, got fail (hang)\n"));
@@ -446,7 +445,8 @@ TEST_F(Reporters, WhatCannotBeWrittenIsAnError) {
 
 TEST(ReporterSpec, SaysWhatIsWrong) {
   EXPECT_EQ(make_reporters("junitt=x").error().describe(),
-            "--report: unknown format 'junitt'; the formats are attribution, detection, detection-json, github, json, junit, markdown, tap; write it as junit=out.xml");
+            "--report: unknown format 'junitt'; the formats are attribution, detection, detection-json, github, json, "
+            "junit, markdown, tap; write it as junit=out.xml");
   EXPECT_EQ(make_reporters("tap=").error().describe(),
             "--report: no file for 'tap'; write it as tap=FILE; - is standard output");
   EXPECT_FALSE(make_reporters("tap=a,json"));

@@ -42,8 +42,8 @@ struct FaultReport {
 
 struct RestoreReport {
   std::string from;
-  std::string guest = "guest";  ///< Or "clone-1" and so on.
-  std::optional<double> to_healthy_ms;  ///< Nothing (null in JSON) when nobody saw it healthy.
+  std::string guest = "guest";                            ///< Or "clone-1" and so on.
+  std::optional<double> to_healthy_ms;                    ///< Nothing (null in JSON) when nobody saw it healthy.
   std::vector<std::pair<std::string, double>> phases_ms;  ///< In the order in which they ran.
   nlohmann::json uffd;                                    ///< The page server's counters and latencies.
 };
@@ -58,13 +58,13 @@ struct PauseReport {
 
 /// Where a `freeze` step stopped the guest.
 struct FreezeReport {
-  std::string at;              ///< The symbol, "random", or "phase NAME".
-  std::string in;              ///< Whose symbol: "kernel" or a workload; empty without one.
-  std::uint64_t address = 0;   ///< Of the symbol.
-  std::uint64_t hits = 0;      ///< How often it was reached, the last time included.
-  std::uint64_t elsewhere = 0;  ///< How often that address was reached in another process.
-  std::uint64_t steps = 0;     ///< Instructions that were executed after that.
-  double after_ms = 0;         ///< From the step's beginning.
+  std::string at;                     ///< The symbol, "random", or "phase NAME".
+  std::string in;                     ///< Whose symbol: "kernel" or a workload; empty without one.
+  std::uint64_t address = 0;          ///< Of the symbol.
+  std::uint64_t hits = 0;             ///< How often it was reached, the last time included.
+  std::uint64_t elsewhere = 0;        ///< How often that address was reached in another process.
+  std::uint64_t steps = 0;            ///< Instructions that were executed after that.
+  double after_ms = 0;                ///< From the step's beginning.
   std::optional<std::uint64_t> vcpu;  ///< Who came there; nothing where all were just stopped.
   nlohmann::json vcpus;  ///< Of each: {"place", "registers": {"rip": "0x..." ...}, "stack": ["symbol+0x3" ...]}.
 };
@@ -90,7 +90,7 @@ struct RunResult {
   Verdict verdict = Verdict::kError;
   bool expected = false;
   std::optional<Expects> expects;  ///< Nothing in results of older builds.
-  std::string message;  ///< Why, in one line, unless it passed.
+  std::string message;             ///< Why, in one line, unless it passed.
   std::vector<Finding> findings;
   std::vector<FaultReport> faults;
   std::vector<RestoreReport> restores;
@@ -102,8 +102,8 @@ struct RunResult {
   double seconds = 0;
   std::string artifacts;  ///< Relative to the campaign's directory.
   std::string reproduce;
-  std::string known;               ///< Why this failure is a known one; empty for all others.
-  std::vector<Attempt> attempts;   ///< Those before this one.
+  std::string known;              ///< Why this failure is a known one; empty for all others.
+  std::vector<Attempt> attempts;  ///< Those before this one.
 
   /// Of the restores after which somebody saw the guest healthy, in their order, in ms.
   std::vector<double> times_to_healthy() const;

@@ -67,36 +67,33 @@ json finding_schema() {
 }
 
 json run_schema() {
-  json schema = exactly(
-      {{"id", kText},
-       {"scenario", kText},
-       {"point", kObject},
-       {"seed", kCount},
-       {"verdict", kVerdict},
-       {"expected", {{"type", "boolean"}}},
-       {"message", kText},
-       {"findings", list_of(finding_schema())},
-       {"faults",
-        list_of(exactly({{"name", kText}, {"acted", kCount}, {"first_at_ms", kNumberOrNull}}))},
-       {"restores",
-        list_of(
-            exactly({{"from", kText},
-                     {"guest", kText},
-                     {"to_healthy_ms", kNumberOrNull},
-                     {"phases_ms", kPhases},
-                     {"uffd", uffd_schema()}}))},
-       {"pauses", list_of(exactly({{"snapshot", kText},
-                                   {"type", kText},
-                                   {"downtime_ms", kNumber},
-                                   {"phases_ms", kPhases},
-                                   {"bytes", kCount}}))},
-       {"freezes", list_of(freeze_schema())},
-       {"accel", kText},
-       {"accel_reason", kText},
-       {"guest_kernel", kText},
-       {"seconds", kNumber},
-       {"artifacts", kText},
-       {"reproduce", kText}});
+  json schema =
+      exactly({{"id", kText},
+               {"scenario", kText},
+               {"point", kObject},
+               {"seed", kCount},
+               {"verdict", kVerdict},
+               {"expected", {{"type", "boolean"}}},
+               {"message", kText},
+               {"findings", list_of(finding_schema())},
+               {"faults", list_of(exactly({{"name", kText}, {"acted", kCount}, {"first_at_ms", kNumberOrNull}}))},
+               {"restores", list_of(exactly({{"from", kText},
+                                             {"guest", kText},
+                                             {"to_healthy_ms", kNumberOrNull},
+                                             {"phases_ms", kPhases},
+                                             {"uffd", uffd_schema()}}))},
+               {"pauses", list_of(exactly({{"snapshot", kText},
+                                           {"type", kText},
+                                           {"downtime_ms", kNumber},
+                                           {"phases_ms", kPhases},
+                                           {"bytes", kCount}}))},
+               {"freezes", list_of(freeze_schema())},
+               {"accel", kText},
+               {"accel_reason", kText},
+               {"guest_kernel", kText},
+               {"seconds", kNumber},
+               {"artifacts", kText},
+               {"reproduce", kText}});
   schema["properties"]["expects"] = exactly({{"verdict", kVerdict}, {"findings", list_of(kText)}});
   schema["properties"]["known"] = kText;
   schema["properties"]["attempts"] =

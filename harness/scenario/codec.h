@@ -30,7 +30,9 @@ class Fields;
 
 /// A struct that has a `void describe(Fields<T>&)`.
 template <class T>
-concept Described = std::is_class_v<T> && requires(Fields<T>& fields) { describe(fields); };
+concept Described = std::is_class_v<T> && requires(Fields<T>& fields) {
+  describe(fields);
+};
 
 template <class T>
 struct Codec;
@@ -82,8 +84,7 @@ bool read_integer(Reader& reader, const Node& node, std::int64_t min, std::uint6
 TypeInfo integer_info(std::int64_t min, std::uint64_t max);
 
 template <std::integral T>
-  requires(!std::same_as<T, bool>)
-struct Codec<T> {
+requires(!std::same_as<T, bool>) struct Codec<T> {
   static constexpr std::int64_t kMin = std::is_signed_v<T> ? std::numeric_limits<T>::min() : 0;
   static constexpr std::uint64_t kMax = static_cast<std::uint64_t>(std::numeric_limits<T>::max());
   static bool read(Reader& reader, const Node& node, T& value) {
@@ -98,7 +99,7 @@ struct Codec<T> {
 };
 
 template <class E>
-  requires std::is_enum_v<E>
+requires std::is_enum_v<E>
 struct Codec<E> {
   static bool read(Reader& reader, const Node& node, E& value) { return Choices<E>::of().read(reader, node, value); }
   static nlohmann::json write(E value) { return word_for(value); }

@@ -118,13 +118,13 @@ class Course {
   const VmSettings& vm_;
   Moment now_;
   const bool may_fail_;
-  bool certain_;                ///< The present step is carried out in every run that comes so far.
-  bool side_by_side_ = false;   ///< Other steps run beside the present one.
-  std::string round_;           ///< "in the second round ", while that is followed.
-  int loops_ = 0;               ///< Around the present step.
+  bool certain_;               ///< The present step is carried out in every run that comes so far.
+  bool side_by_side_ = false;  ///< Other steps run beside the present one.
+  std::string round_;          ///< "in the second round ", while that is followed.
+  int loops_ = 0;              ///< Around the present step.
   const Step* step_ = nullptr;
   std::map<std::string, std::set<std::string>> programs_;  ///< Of workloads, by `as`.
-  std::optional<std::uint64_t> clones_ = 0;      ///< At most; nothing: any number.
+  std::optional<std::uint64_t> clones_ = 0;                ///< At most; nothing: any number.
   struct Awaited {
     std::string point;
     Position where;

@@ -76,8 +76,8 @@ TEST(Course, ADiffNeedsAnEarlierSnapshot) {
 
 TEST(Course, AFaultThatActsAtOnceNeedsWhatItActsOn) {
   const auto inject = [](const std::string& fault) { return "  - inject: {fault: " + fault + "}\n"; };
-  const std::vector<std::string> of_any_guest = {"vmm.kill",        "vmm.stop",        "balloon.inflate",
-                                                 "balloon.deflate", "memory.flip_bit", "vsock.half_open",
+  const std::vector<std::string> of_any_guest = {"vmm.kill",         "vmm.stop",          "balloon.inflate",
+                                                 "balloon.deflate",  "memory.flip_bit",   "vsock.half_open",
                                                  "vsock.lose_event", "uffd.kill_handler", "uffd.stop_handler"};
   const std::vector<std::string> of_its_programs = {"agent.kill", "agent.stall", "agent.poll_health",
                                                     "agent.half_open_clients"};
@@ -178,10 +178,11 @@ TEST(Course, AFreezeLetsAGuestThatStandsStillGoOn) {
   EXPECT_EQ(errors_in("  - boot\n  - snapshot\n  - restore\n  - freeze: {at: {phase: restore.health}}\n"
                       "  - freeze: {at: {phase: restore.init}}\n  - restore\n  - resume\n"),
             "");
-  EXPECT_EQ(errors_in("  - boot\n  - snapshot\n  - freeze: {at: {phase: pause.freeze}}\n"
-                      "  - freeze: {at: {phase: restore.init}}\n  - snapshot\n  - restore\n"),
-            "7:5: freeze cannot work here: the freeze before it waits for pause.freeze:before; freeze at one point at a "
-            "time\n");
+  EXPECT_EQ(
+      errors_in("  - boot\n  - snapshot\n  - freeze: {at: {phase: pause.freeze}}\n"
+                "  - freeze: {at: {phase: restore.init}}\n  - snapshot\n  - restore\n"),
+      "7:5: freeze cannot work here: the freeze before it waits for pause.freeze:before; freeze at one point at a "
+      "time\n");
   EXPECT_THAT(errors_in("  - boot\n  - snapshot: {id: s1}\n  - freeze: {at: {phase: restore.init}}\n"
                         "  - restore: {from: s1}\n  - destroy\n  - resume\n"),
               HasSubstr("resume cannot work here: there is no guest since `destroy` (line 8)"))
@@ -189,8 +190,8 @@ TEST(Course, AFreezeLetsAGuestThatStandsStillGoOn) {
 }
 
 TEST(Course, WhatWaitsForAHealthyGuestEndsTheRestore) {
-  for (const char* step : {"pause", "exec: {command: [ls]}", "start: {workload: zero-pages}", "snapshot: {resume: false}",
-                           "freeze: {at: {random: {within: 1ms}}}"}) {
+  for (const char* step : {"pause", "exec: {command: [ls]}", "start: {workload: zero-pages}",
+                           "snapshot: {resume: false}", "freeze: {at: {random: {within: 1ms}}}"}) {
     EXPECT_THAT(errors_in(fmt::format("  - boot\n  - snapshot\n  - restore\n  - {}\n"
                                       "  - freeze: {{at: {{phase: restore.health}}}}\n",
                                       step)),

@@ -139,9 +139,15 @@ std::vector<Topic> report_topics() {
 
 const std::map<std::string, std::function<std::vector<Topic>()>, std::less<>>& sources() {
   static const std::map<std::string, std::function<std::vector<Topic>()>, std::less<>> sources{
-      {"faults", topics_of<FaultKind>},     {"findings", topics_of<FindingKind>},   {"knobs", knob_topics},
-      {"measures", topics_of<MeasureKind>}, {"oracles", topics_of<OracleKind>},     {"phases", topics_of<PhaseKind>},
-      {"reports", report_topics},           {"steps", topics_of<StepKind>},         {"workloads", topics_of<WorkloadKind>},
+      {"faults", topics_of<FaultKind>},
+      {"findings", topics_of<FindingKind>},
+      {"knobs", knob_topics},
+      {"measures", topics_of<MeasureKind>},
+      {"oracles", topics_of<OracleKind>},
+      {"phases", topics_of<PhaseKind>},
+      {"reports", report_topics},
+      {"steps", topics_of<StepKind>},
+      {"workloads", topics_of<WorkloadKind>},
   };
   return sources;
 }

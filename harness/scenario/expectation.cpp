@@ -13,8 +13,9 @@ using nlohmann::json;
 void describe(Choices<Verdict>& words) {
   words.add(Verdict::kPass, "pass", "nothing was found");
   words.add(Verdict::kFail, "fail", "at least one finding");
-  words.add(Verdict::kInconclusive, "inconclusive",
-            "the environment or an oracle failed, a fault never acted, a limit had nothing to judge, or there was no guest");
+  words.add(
+      Verdict::kInconclusive, "inconclusive",
+      "the environment or an oracle failed, a fault never acted, a limit had nothing to judge, or there was no guest");
   words.add(Verdict::kError, "error", "the harness failed");
   words.add(Verdict::kSkipped, "skipped", "a capability is missing");
 }

@@ -11,10 +11,10 @@ const Registration<FindingKind> kFindings[] = {
     Registration<FindingKind>{{"kernel-fault", "The guest kernel reported a bug, an oops, a lock-up or a panic."}},
     Registration<FindingKind>{
         {"hang", "Guest, vCPU or VMM made no progress within its bound; the run's hang.txt says where they were."}},
-    Registration<FindingKind>{
-        {"unhealthy",
-         "The guest did not become healthy within its bound, does not answer any more, or has ended; the run's hang.txt "
-         "says where it was, if it stood still."}},
+    Registration<FindingKind>{{"unhealthy",
+                               "The guest did not become healthy within its bound, does not answer any more, or has "
+                               "ended; the run's hang.txt "
+                               "says where it was, if it stood still."}},
     Registration<FindingKind>{
         {"exec-timeout",
          "A command in the guest did not answer in time; the run's hang.txt says where the guest was."}},

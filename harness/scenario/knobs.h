@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "harness/scenario/fields.h"
-#include "lib/base/units.h"
 #include "lib/agent/output_listener.h"
 #include "lib/agent/protocol.h"
+#include "lib/base/units.h"
 #include "lib/sandbox/budgets.h"
 #include "lib/snapshot/options.h"
 #include "lib/uffd/policy.h"

@@ -53,8 +53,8 @@ TEST(Plan, AScenarioWithoutAMatrixIsOneRun) {
 }
 
 TEST(Plan, EveryCombinationIsAPointAndTheFirstAxisVariesSlowest) {
-  const auto runs =
-      runs_of(kPlanSteps + "seed: 1\nmatrix: {runtime.uffd.on_remove: [zero, ignore], vm.memory: [128MiB, 256MiB, 1GiB]}");
+  const auto runs = runs_of(
+      kPlanSteps + "seed: 1\nmatrix: {runtime.uffd.on_remove: [zero, ignore], vm.memory: [128MiB, 256MiB, 1GiB]}");
   EXPECT_THAT(ids(runs), ::testing::ElementsAre(
                              "sample.on_remove=zero,memory=128MiB.s1", "sample.on_remove=zero,memory=256MiB.s1",
                              "sample.on_remove=zero,memory=1GiB.s1", "sample.on_remove=ignore,memory=128MiB.s1",
@@ -201,7 +201,8 @@ TEST(Matrix, ItsFormIsChecked) {
             "8:20: matrix.vm.vcpus: expected a list of values, or a range such as 0..200, got '3'\n");
   EXPECT_EQ(plan_errors(kPlanSteps + "matrix: {vm.vcpus: []}"), "8:20: matrix.vm.vcpus: no values\n");
   EXPECT_EQ(plan_errors(kPlanSteps + "matrix: {vm.vcpus: 5..1}"), "8:20: matrix.vm.vcpus: an empty range\n");
-  EXPECT_EQ(plan_errors(kPlanSteps + "matrix: {vm.vcpus: 1..9999999999}"), "8:20: matrix.vm.vcpus: more than 10000 values\n");
+  EXPECT_EQ(plan_errors(kPlanSteps + "matrix: {vm.vcpus: 1..9999999999}"),
+            "8:20: matrix.vm.vcpus: more than 10000 values\n");
   EXPECT_EQ(plan_errors(kPlanSteps + "matrix: {vm.vcpus: {from: 1}}"),
             "8:20: key 'to' is missing in matrix.vm.vcpus; add it: to, a whole number\n");
   EXPECT_EQ(plan_errors(kPlanSteps + "matrix: {vm.vcpus: {from: 1, to: 4, step: 0}}"),
@@ -351,8 +352,8 @@ report::RunResult restored_in(const std::vector<std::optional<double>>& times_ms
 }
 
 TEST(CheckLimits, EachBrokenBoundIsAFinding) {
-  const Limits limits =
-      loaded(kPlanSteps + "limits: {restore_to_healthy: {p50: 500ms, max: 3s}, downtime: {max: 1ms}}").first_point.limits;
+  const Limits limits = loaded(kPlanSteps + "limits: {restore_to_healthy: {p50: 500ms, max: 3s}, downtime: {max: 1ms}}")
+                            .first_point.limits;
   const auto findings = check_limits(limits, restored_in({100, 200, 3001}));
   ASSERT_EQ(findings.size(), 1u);
   EXPECT_EQ(findings[0].id, "limit");
@@ -361,8 +362,8 @@ TEST(CheckLimits, EachBrokenBoundIsAFinding) {
 }
 
 TEST(CheckLimits, ARestoreThatNobodySawHealthyIsNoFastOne) {
-  const Limits limits =
-      loaded(kPlanSteps + "limits: {restore_to_healthy: {p50: 500ms}, restore_slowdown: {max: 1ms}}").first_point.limits;
+  const Limits limits = loaded(kPlanSteps + "limits: {restore_to_healthy: {p50: 500ms}, restore_slowdown: {max: 1ms}}")
+                            .first_point.limits;
   const auto findings = check_limits(limits, restored_in({std::nullopt, std::nullopt, 900}));
   ASSERT_EQ(findings.size(), 1u);
   EXPECT_EQ(findings[0].message, "restore_to_healthy p50: 900.0 ms, more than 500ms");

@@ -3,9 +3,9 @@
 
 namespace snaphammer::scenario {
 
-inline constexpr const char* kSnapshots = "snapshot";     ///< `snapshot` makes them.
-inline constexpr const char* kWorkloads = "workload";     ///< `start` makes them.
-inline constexpr const char* kFaults = "fault";           ///< `inject` with `as` makes them.
+inline constexpr const char* kSnapshots = "snapshot";      ///< `snapshot` makes them.
+inline constexpr const char* kWorkloads = "workload";      ///< `start` makes them.
+inline constexpr const char* kFaults = "fault";            ///< `inject` with `as` makes them.
 inline constexpr const char* kConnections = "connection";  ///< `connect` makes them.
 
 }  // namespace snaphammer::scenario

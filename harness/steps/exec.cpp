@@ -51,8 +51,8 @@ Async<void> execute(const Exec& options, engine::RunContext& run) {
   }
   if (done->end.code == options.expect_exit) co_return Result<void>();
   const std::string end = describe_end(*done);
-  const Error wrong(ErrorKind::kUnavailable, fmt::format("'{}' {}, expected exit status {}", options.command.front(),
-                                                         end, options.expect_exit));
+  const Error wrong(ErrorKind::kUnavailable,
+                    fmt::format("'{}' {}, expected exit status {}", options.command.front(), end, options.expect_exit));
   co_return run.fail("unhealthy", wrong,
                      {{"command", options.command},
                       {engine::kCommandEnded, end},

@@ -17,11 +17,11 @@ using scenario::Catalog;
 using scenario::Course;
 using scenario::Fields;
 using scenario::Guest;
+using scenario::kWorkloads;
 using scenario::Node;
 using scenario::PhaseKind;
 using scenario::Reader;
 using scenario::Union;
-using scenario::kWorkloads;
 
 /// Instructions after the hit-th time that a vCPU reaches a symbol.
 struct AtSymbol {
@@ -75,8 +75,9 @@ bool can_stop_at(const std::string& point) {
 }
 void describe(Fields<AtPhase>& fields) {
   fields
-      .add("phase", &AtPhase::phase,
-           "A failpoint of the restore sequence from restore.ready on, or of a pause right before it freezes the guest.")
+      .add(
+          "phase", &AtPhase::phase,
+          "A failpoint of the restore sequence from restore.ready on, or of a pause right before it freezes the guest.")
       .required()
       .in_catalog(Catalog<PhaseKind>::lookup())
       .check([](const std::string& phase, Reader& reader, const Node& node) {

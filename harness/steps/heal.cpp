@@ -20,7 +20,8 @@ void describe(Fields<Heal>& fields) {
 
 Async<void> execute(const Heal& options, engine::RunContext& run) { return run.faults().heal(options.fault); }
 
-const scenario::StepRegistration<Heal> registration{"heal", "Undoes an injected fault; one that still waits for its point will not act.", "heal: slow"};
+const scenario::StepRegistration<Heal> registration{
+    "heal", "Undoes an injected fault; one that still waits for its point will not act.", "heal: slow"};
 
 }  // namespace
 }  // namespace snaphammer::steps

@@ -14,10 +14,10 @@ using scenario::Catalog;
 using scenario::Course;
 using scenario::FaultKind;
 using scenario::Fields;
+using scenario::kFaults;
 using scenario::Node;
 using scenario::PhaseKind;
 using scenario::Reader;
-using scenario::kFaults;
 
 /// A failpoint of the pause or restore sequence, and how many times it is passed first.
 struct AtFailpoint {

@@ -23,8 +23,7 @@ struct Loop {
 
 void describe(Fields<Loop>& fields) {
   fields.add("times", &Loop::times, "How many rounds.").between(1, 1'000'000);
-  fields.add("for", &Loop::duration, "Rounds begin until this time has passed.")
-      .between(Duration(1), kLongest);
+  fields.add("for", &Loop::duration, "Rounds begin until this time has passed.").between(Duration(1), kLongest);
   fields.add("steps", &Loop::steps, "One round.")
       .required()
       .check([](const StepList& steps, Reader& reader, const Node& node) {

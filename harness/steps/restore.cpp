@@ -10,10 +10,10 @@ namespace {
 using scenario::Course;
 using scenario::Fields;
 using scenario::Guest;
+using scenario::kSnapshots;
 using scenario::Node;
 using scenario::Prefetch;
 using scenario::Reader;
-using scenario::kSnapshots;
 
 struct Restore {
   static constexpr bool kEndsGuest = true;

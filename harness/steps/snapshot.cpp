@@ -10,9 +10,9 @@ using scenario::Choices;
 using scenario::Course;
 using scenario::Fields;
 using scenario::Guest;
+using scenario::kSnapshots;
 using scenario::Node;
 using scenario::Reader;
-using scenario::kSnapshots;
 
 enum class Type { kFull, kDiff };
 void describe(Choices<Type>& words) {
@@ -35,7 +35,8 @@ void describe(Fields<Snapshot>& fields) {
         reader.declare(kSnapshots, snapshot.id, node.where);
       });
   fields.add("type", &Snapshot::type, "What is stored.");
-  fields.add("resume", &Snapshot::resume, "Whether the guest goes on afterwards, if it ran before; else it stays stopped.");
+  fields.add("resume", &Snapshot::resume,
+             "Whether the guest goes on afterwards, if it ran before; else it stays stopped.");
 }
 
 void follow(const Snapshot& options, Course& course) {

@@ -12,10 +12,10 @@ namespace {
 using scenario::Catalog;
 using scenario::Course;
 using scenario::Fields;
+using scenario::kWorkloads;
 using scenario::Node;
 using scenario::Reader;
 using scenario::WorkloadKind;
-using scenario::kWorkloads;
 
 struct Start {
   std::string workload;
@@ -57,11 +57,11 @@ Async<void> execute(const Start& options, engine::RunContext& run) {
                             program_arguments(options.workload, options.args));
 }
 
-const scenario::StepRegistration<Start> registration{
-    "start",
-    "Starts a workload in the guest and waits until it is ready. That it ends, and what it finds by itself, fails the run "
-    "also when no step checks it; a check has it verify everything.",
-    "start: {workload: zero-pages, as: zp, args: {resident: 150MiB}}"};
+const scenario::StepRegistration<Start> registration{"start",
+                                                     "Starts a workload in the guest and waits until it is ready. That "
+                                                     "it ends, and what it finds by itself, fails the run "
+                                                     "also when no step checks it; a check has it verify everything.",
+                                                     "start: {workload: zero-pages, as: zp, args: {resident: 150MiB}}"};
 
 }  // namespace
 }  // namespace snaphammer::steps

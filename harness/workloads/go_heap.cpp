@@ -33,7 +33,8 @@ void describe(Fields<GoHeap>& fields) {
       .between(0, 1_GiB);
   fields
       .size("blank", &GoHeap::blank,
-            "How much memory stays zero from check to check, as Go handed it out. As much is full of bytes, and becomes the "
+            "How much memory stays zero from check to check, as Go handed it out. As much is full of bytes, and "
+            "becomes the "
             "zero memory at the next check.")
       .between(0, 1_GiB);
   fields.add("quiesced", &GoHeap::quiesced, "What its goroutines do while the guest is quiesced.");

@@ -29,9 +29,15 @@ Result<Duration> timeout_from_ms(std::uint64_t milliseconds) {
 }
 
 nlohmann::json HealthReport::to_json() const {
-  return {{"status", status},         {"version", version},           {"boot_id", boot_id},
-          {"kernel", kernel},         {"uptime_ns", uptime.count()},  {"wall_clock_ns", wall_clock.count()},
-          {"generation", generation}, {"output_epoch", output_epoch}, {"quiesced", quiesced},
+  return {{"status", status},
+          {"version", version},
+          {"boot_id", boot_id},
+          {"kernel", kernel},
+          {"uptime_ns", uptime.count()},
+          {"wall_clock_ns", wall_clock.count()},
+          {"generation", generation},
+          {"output_epoch", output_epoch},
+          {"quiesced", quiesced},
           {"output_next_seq", output_next_seq}};
 }
 
@@ -134,12 +140,8 @@ Result<PrepareRequest> PrepareRequest::from_json(const nlohmann::json& json) {
 }
 
 nlohmann::json InitRequest::to_json() const {
-  return {{"generation", generation},
-          {"wall_clock_ns", wall_clock.count()},
-          {"identity", identity.to_json()},
-          {"entropy", base64_encode(entropy)},
-          {"listener", name_of(listener)},
-          {"policy", policy.to_json()}};
+  return {{"generation", generation},          {"wall_clock_ns", wall_clock.count()}, {"identity", identity.to_json()},
+          {"entropy", base64_encode(entropy)}, {"listener", name_of(listener)},       {"policy", policy.to_json()}};
 }
 
 Result<InitRequest> InitRequest::from_json(const nlohmann::json& json) {

@@ -55,14 +55,14 @@ Result<Duration> timeout_from_ms(std::uint64_t milliseconds);
 
 struct HealthReport {
   std::string status = "ok";
-  std::string version;           ///< Of the agent.
-  std::string boot_id;           ///< The guest kernel's; survives snapshots.
-  std::string kernel;            ///< The guest kernel's release.
-  Duration uptime{};             ///< CLOCK_MONOTONIC of the guest.
-  Duration wall_clock{};         ///< CLOCK_REALTIME of the guest, since 1970.
-  std::string generation;        ///< Of the last InitRequest; empty before the first.
-  std::uint64_t output_epoch{};  ///< Of the latest output connection; 0 before the first.
-  bool quiesced = false;         ///< Prepared for a snapshot, and that was not undone.
+  std::string version;              ///< Of the agent.
+  std::string boot_id;              ///< The guest kernel's; survives snapshots.
+  std::string kernel;               ///< The guest kernel's release.
+  Duration uptime{};                ///< CLOCK_MONOTONIC of the guest.
+  Duration wall_clock{};            ///< CLOCK_REALTIME of the guest, since 1970.
+  std::string generation;           ///< Of the last InitRequest; empty before the first.
+  std::uint64_t output_epoch{};     ///< Of the latest output connection; 0 before the first.
+  bool quiesced = false;            ///< Prepared for a snapshot, and that was not undone.
   std::uint64_t output_next_seq{};  ///< Of the output line that the agent will queue next.
 
   nlohmann::json to_json() const;
@@ -91,7 +91,7 @@ struct InitRequest {
   std::string generation;  ///< New for every boot, restore and clone. Repeated, nothing is done twice.
   Duration wall_clock{};   ///< The host's CLOCK_REALTIME, since 1970; 0 leaves the guest's clock alone.
   Identity identity;
-  std::string entropy;     ///< Bytes for the guest kernel's random state, which is then reseeded; may be empty.
+  std::string entropy;  ///< Bytes for the guest kernel's random state, which is then reseeded; may be empty.
   ListenerAfterReset listener = ListenerAfterReset::kHandshake;  ///< In this guest's next lives.
   AgentPolicy policy{};                                          ///< From now on.
 
@@ -132,7 +132,7 @@ std::string_view name_of(UndoneBy by);
 
 struct PrepareRequest {
   QuiesceGc gc = QuiesceGc::kLast;
-  bool single_thread = true;                    ///< Runtimes go single-threaded until it is undone.
+  bool single_thread = true;  ///< Runtimes go single-threaded until it is undone.
   QuiescePorts ports = QuiescePorts::kStop;
   Duration timeout = std::chrono::seconds(20);  ///< For each workload to answer. Whole milliseconds.
   UndoneBy undone_by = UndoneBy::kInit;

@@ -30,9 +30,9 @@
 namespace snaphammer::agent {
 
 struct StartWorkload {
-  std::string workload;                         ///< The program: /usr/lib/snaphammer/workloads/<workload>.
-  std::string as;                               ///< The instance's name.
-  std::map<std::string, std::string> args;      ///< Given as `--key value`.
+  std::string workload;                     ///< The program: /usr/lib/snaphammer/workloads/<workload>.
+  std::string as;                           ///< The instance's name.
+  std::map<std::string, std::string> args;  ///< Given as `--key value`.
   /// For its `ready`; long, because a caller with less patience gives up by itself.
   Duration timeout = std::chrono::minutes(5);
 

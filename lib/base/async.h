@@ -12,16 +12,17 @@
 // destructor.
 #pragma once
 
+#include <exception>
+#include <memory>
+#include <string>
+#include <utility>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <exception>
-#include <memory>
-#include <string>
-#include <utility>
 
 #include "lib/base/result.h"
 #include "lib/base/units.h"

@@ -7,11 +7,12 @@
 // a co_await expression twice.
 #pragma once
 
+#include <memory>
+#include <utility>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <memory>
-#include <utility>
 
 #include "lib/base/async.h"
 

@@ -7,13 +7,13 @@
 //   CO_SNAP_ASSIGN(ExitStatus status, co_await qemu.wait(executor));
 #pragma once
 
-#include <sys/types.h>
-
-#include <boost/asio/any_io_executor.hpp>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <sys/types.h>
 
 #include "lib/base/async.h"
 #include "lib/base/result.h"

@@ -16,7 +16,6 @@
 #include <memory>
 #include <shared_mutex>
 #include <string>
-#include <string>
 #include <string_view>
 #include <vector>
 

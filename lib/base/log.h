@@ -7,11 +7,11 @@
 // The log is for people who look for a cause: nothing is both logged and returned as an error.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <filesystem>
 #include <string_view>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "lib/base/result.h"
 

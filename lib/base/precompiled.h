@@ -1,7 +1,16 @@
 // Heavy headers that nearly every source needs, compiled once. Sources still include what they use.
 #pragma once
 
-#include <fmt/format.h>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <variant>
+#include <vector>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -17,14 +26,5 @@
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-#include <chrono>
-#include <functional>
-#include <map>
-#include <memory>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <optional>
-#include <span>
-#include <string>
-#include <unordered_map>
-#include <variant>
-#include <vector>

@@ -4,8 +4,8 @@
 #include <csignal>
 #include <string>
 
-#include <gmock/gmock.h>
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <sys/wait.h>
 #include <unistd.h>
 

@@ -18,8 +18,9 @@
 
 #include <string>
 #include <string_view>
-#include <tl/expected.hpp>
 #include <utility>
+
+#include <tl/expected.hpp>
 
 namespace snaphammer {
 
@@ -91,10 +92,10 @@ Error errno_error(std::string_view what);
 #define SNAP_CONCAT_INNER(a, b) a##b
 #define SNAP_CONCAT(a, b) SNAP_CONCAT_INNER(a, b)
 
-#define SNAP_TRY_WITH(return_keyword, ...)                                             \
-  do {                                                                                 \
-    auto snap_result = (__VA_ARGS__);                                                  \
-    if (!snap_result) return_keyword tl::unexpected(std::move(snap_result).error());   \
+#define SNAP_TRY_WITH(return_keyword, ...)                                           \
+  do {                                                                               \
+    auto snap_result = (__VA_ARGS__);                                                \
+    if (!snap_result) return_keyword tl::unexpected(std::move(snap_result).error()); \
   } while (false)
 #define SNAP_ASSIGN_WITH(return_keyword, temporary, declaration, ...)          \
   auto temporary = (__VA_ARGS__);                                              \

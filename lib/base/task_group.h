@@ -10,9 +10,10 @@
 // One io_context thread. An exception that leaves a spawned task ends the program: errors are values.
 #pragma once
 
-#include <boost/asio/co_spawn.hpp>
 #include <exception>
 #include <utility>
+
+#include <boost/asio/co_spawn.hpp>
 
 #include "lib/base/async.h"
 
@@ -34,7 +35,8 @@ class TaskGroup {
     TaskGroup* group_;
   };
 
-  explicit TaskGroup(const asio::any_io_executor& executor) : executor_(executor), changed_(executor, TimePoint::max()) {}
+  explicit TaskGroup(const asio::any_io_executor& executor)
+      : executor_(executor), changed_(executor, TimePoint::max()) {}
 
   Membership enter() { return Membership(*this); }
   void spawn(Awaitable<void> task) {

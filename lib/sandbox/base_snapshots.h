@@ -13,9 +13,10 @@
 // is made again. Everything in the directory may be deleted while nobody uses it.
 #pragma once
 
-#include <boost/asio/thread_pool.hpp>
 #include <filesystem>
 #include <string>
+
+#include <boost/asio/thread_pool.hpp>
 
 #include "lib/base/async.h"
 #include "lib/sandbox/sandbox.h"
@@ -41,7 +42,8 @@ class BaseSnapshots {
   Result<std::string> key_of(const vmm::VmConfig& vm) const;
   std::filesystem::path console_of(const std::string& key) const { return directory_ / (key + ".console.log"); }
   Result<BaseSnapshot> load(const snapshot::SnapshotStore& store, const std::string& key) const;
-  Async<void> make(vmm::VmConfig vm, SandboxPaths paths, snapshot::SnapshotStore store, std::string key, bool is_booted);
+  Async<void> make(vmm::VmConfig vm, SandboxPaths paths, snapshot::SnapshotStore store, std::string key,
+                   bool is_booted);
 
   asio::any_io_executor executor_;
   vmm::Backend& backend_;

@@ -16,11 +16,11 @@ namespace snaphammer::sandbox {
 
 struct BringUpOptions {
   std::function<void()> on_healthy = {};  ///< Called before those who wait() know.
-  Duration budget_ready{};  ///< After a third of it the transport reset of a restore is taken to be lost.
+  Duration budget_ready{};                ///< After a third of it the transport reset of a restore is taken to be lost.
   Duration budget_init{};
   Budgets budgets = Budgets::kSeparate;
-  bool deflate = false;     ///< Give the guest back what a pause took from it.
-  bool set_clock = true;    ///< The wall clock of `init` is filled in when it is sent.
+  bool deflate = false;   ///< Give the guest back what a pause took from it.
+  bool set_clock = true;  ///< The wall clock of `init` is filled in when it is sent.
   agent::InitRequest init;
 };
 

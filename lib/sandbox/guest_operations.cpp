@@ -23,8 +23,7 @@ template <class T, class Call>
 Async<T> Sandbox::on_guest(std::string operation, Call call) {
   // A guest that is being restored will answer in a moment; one that is being paused must not be disturbed.
   CO_SNAP_TRY(admit(operation, {State::kStarting, State::kRunning, State::kPausing}));
-  if (bring_up_ == nullptr)
-    co_return Error(ErrorKind::kRefused, operation + ": refused, the guest is being restored");
+  if (bring_up_ == nullptr) co_return Error(ErrorKind::kRefused, operation + ": refused, the guest is being restored");
   auto healthy = co_await bring_up_->wait();
   if (!healthy) co_return std::move(healthy).error().in(operation);
   CO_SNAP_TRY(admit(operation, {State::kRunning, State::kPausing}));

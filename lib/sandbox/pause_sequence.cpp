@@ -40,8 +40,7 @@ Async<PauseReport> Sandbox::snapshot(const snapshot::SnapshotStore& store, Snaps
 
   state_ = State::kPausing;
   // One that stands still already has done all that it did.
-  PauseReport report{
-      .snapshot = options.id, .frozen_at = SteadyClock::now(), .downtime = {}, .phases = {}, .bytes = 0};
+  PauseReport report{.snapshot = options.id, .frozen_at = SteadyClock::now(), .downtime = {}, .phases = {}, .bytes = 0};
   bool frozen = was_paused;
   const auto thaw = [this, &report, &frozen]() -> Async<void> {
     CO_SNAP_TRY(co_await incarnation_->vm().resume());

@@ -6,9 +6,10 @@
 // Plain values.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 #include "lib/base/units.h"
 #include "lib/sandbox/sequence.h"
@@ -26,7 +27,7 @@ struct SnapshotOptions {
 struct PauseReport {
   std::string snapshot;
   TimePoint frozen_at{};  ///< What the guest had done before is in the snapshot.
-  Duration downtime{};  ///< How long the vCPUs stood still; to the end of the sequence when they stay so.
+  Duration downtime{};    ///< How long the vCPUs stood still; to the end of the sequence when they stay so.
   std::vector<PhaseTiming> phases;
   ByteCount bytes = 0;  ///< Of memory, stored.
 };

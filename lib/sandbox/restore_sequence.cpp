@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 using namespace phases;  // NOLINT: names of this folder
 
 constexpr Duration kVmmDeadline = 20s;
-constexpr Duration kBootBudget = 120s;      // From the first instruction to the agent, under emulation.
+constexpr Duration kBootBudget = 120s;  // From the first instruction to the agent, under emulation.
 constexpr std::size_t kEntropyBytes = 64;
 
 }  // namespace
@@ -71,9 +71,8 @@ Async<void> Sandbox::restore(const snapshot::Snapshot& from, RestoreOptions opti
     co_return Result<void>();
   });
   // A VMM that waits for a page which nobody will serve answers neither.
-  sequence.add(kLoad, kMonitorDeadline, [this, &from] {
-    return incarnation_->unless_failed(incarnation_->vm().load(from.vmstate_path));
-  });
+  sequence.add(kLoad, kMonitorDeadline,
+               [this, &from] { return incarnation_->unless_failed(incarnation_->vm().load(from.vmstate_path)); });
   if (options.let_run) {
     sequence.add(kResume, kMonitorDeadline,
                  [this] { return incarnation_->unless_failed(incarnation_->vm().resume()); });

@@ -52,8 +52,7 @@ Result<TaskGroup::Membership> Sandbox::begin(std::string_view operation, std::in
 Async<RestoreReport> Sandbox::await_healthy() {
   CO_SNAP_TRY(admit("await_healthy", {State::kStarting, State::kRunning, State::kUnhealthy}));
   const std::shared_ptr<BringUp> bring_up = bring_up_;  // Another restore may begin meanwhile.
-  if (bring_up == nullptr)
-    co_return Error(ErrorKind::kRefused, "await_healthy: refused, the guest is being restored");
+  if (bring_up == nullptr) co_return Error(ErrorKind::kRefused, "await_healthy: refused, the guest is being restored");
   CO_SNAP_TRY(co_await bring_up->wait());
   RestoreReport report = restore_report_;
   report.phases.insert(report.phases.end(), bring_up->timings().begin(), bring_up->timings().end());
@@ -86,7 +85,8 @@ Awaitable<void> Sandbox::end() {
   if (incarnation_ != nullptr) incarnation_->kill();
   co_await sequences_.wait_idle();
   co_await abandon();
-  if (last_failure_ && last_failure_->kind == Failure::Kind::kLost) last_failure_.reset();  // What is ended is not missed.
+  if (last_failure_ && last_failure_->kind == Failure::Kind::kLost)
+    last_failure_.reset();  // What is ended is not missed.
   co_await warm_vmms_.end();
   proxied_.clear();
   co_await proxy_.stop();

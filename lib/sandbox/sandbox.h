@@ -17,13 +17,14 @@
 // and says how it ended.
 #pragma once
 
-#include <boost/asio/thread_pool.hpp>
 #include <fstream>
 #include <initializer_list>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+
+#include <boost/asio/thread_pool.hpp>
 
 #include "lib/agent/client.h"
 #include "lib/base/async.h"
@@ -34,8 +35,8 @@
 #include "lib/sandbox/reports.h"
 #include "lib/sandbox/sandbox_config.h"
 #include "lib/sandbox/sequence.h"
-#include "lib/sandbox/warm_vmms.h"
 #include "lib/sandbox/state.h"
+#include "lib/sandbox/warm_vmms.h"
 #include "lib/snapshot/store.h"
 #include "lib/uffd/policy.h"
 #include "lib/vmm/vm.h"

@@ -40,7 +40,7 @@ struct SandboxConfig {
   Budgets budgets = Budgets::kSeparate;
   agent::OutputTaken output = agent::OutputTaken::kLatest;
   unsigned warm_vmms = 0;  ///< VMM processes that are started ahead for the next restores.
-  bool set_clock = true;  ///< Set the guest's wall clock at init.
+  bool set_clock = true;   ///< Set the guest's wall clock at init.
   agent::ListenerAfterReset listener = agent::ListenerAfterReset::kHandshake;
   agent::AgentPolicy agent;  ///< From each init on.
   /// How the guest is quiesced before a snapshot; nothing: not at all.
@@ -48,11 +48,11 @@ struct SandboxConfig {
   bool drop_page_cache = true;  ///< Before a snapshot.
   PauseBalloon balloon;         ///< Before a snapshot; deflated when the guest goes on, and after a restore.
   /// What a pause does about operations on the guest and proxied connections: see the first phases of `pause`.
-  bool refuse_operations = true;                       ///< New ones, from its start; otherwise while vCPUs stand still.
-  Duration drain_grace = std::chrono::seconds(5);      ///< How long those under way may go on.
-  bool force_close = true;                             ///< Whether those that are left then are ended.
-  bool reseed = true;                                ///< Give the guest's kernel fresh entropy at init.
-  std::string name = "guest";                        ///< The guest's identity.
+  bool refuse_operations = true;                   ///< New ones, from its start; otherwise while vCPUs stand still.
+  Duration drain_grace = std::chrono::seconds(5);  ///< How long those under way may go on.
+  bool force_close = true;                         ///< Whether those that are left then are ended.
+  bool reseed = true;                              ///< Give the guest's kernel fresh entropy at init.
+  std::string name = "guest";                      ///< The guest's identity.
 };
 
 struct RestoreOptions {

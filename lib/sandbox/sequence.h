@@ -45,7 +45,7 @@ struct PhaseTiming {
 };
 
 struct SequenceOutcome {
-  Result<void> result;  ///< The first failure, with the phase in its message.
+  Result<void> result;               ///< The first failure, with the phase in its message.
   std::vector<PhaseTiming> timings;  ///< Of the phases that were begun, in order.
   /// False when a phase had failed and giving the service back failed too: the guest is in an unknown state.
   bool service_restored = true;

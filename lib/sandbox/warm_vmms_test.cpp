@@ -85,9 +85,7 @@ class CountingBackend final : public vmm::Backend {
 
 class WarmVmmsTest : public testing::Test {
  protected:
-  WarmVmmsTest() {
-    backend.may_start.set();
-  }
+  WarmVmmsTest() { backend.may_start.set(); }
 
   WarmVmms warm(unsigned count) {
     return WarmVmms(backend.context.get_executor(), backend, {}, {.sockets = directory, .logs = directory}, count);

@@ -70,8 +70,8 @@ Result<void> check_sources(const MemoryHeader& header) {
 Result<void> check_run(const MemoryHeader& header, std::size_t index, std::vector<ByteCount>& ends) {
   const Run& run = header.map.runs[index];
   const auto bad = [&](std::string_view what) {
-    return corrupt_header(fmt::format("run {} (guest {:#x}+{:#x}, source {}, storage {:#x}) {}", index, run.offset, run.length,
-                               run.source, run.storage, what));
+    return corrupt_header(fmt::format("run {} (guest {:#x}+{:#x}, source {}, storage {:#x}) {}", index, run.offset,
+                                      run.length, run.source, run.storage, what));
   };
   const ByteCount expected = index == 0 ? 0 : header.map.runs[index - 1].end();
   if (run.offset > expected) return bad(fmt::format("leaves a gap after {:#x}", expected));
@@ -151,8 +151,8 @@ Result<MemoryHeader> decode_header(std::span<const std::byte> file) {
   const bool fits = std::max({fixed.sources, fixed.runs, fixed.blocks}) <= file.size();
   if (!fits || fixed.sources * sizeof(BuildId) + fixed.runs * sizeof(RunRecord) + fixed.blocks * sizeof(Checksum) !=
                    rest.size()) {
-    return corrupt_header(fmt::format("{} bytes do not hold {} sources, {} runs and {} blocks", file.size(), fixed.sources,
-                               fixed.runs, fixed.blocks));
+    return corrupt_header(fmt::format("{} bytes do not hold {} sources, {} runs and {} blocks", file.size(),
+                                      fixed.sources, fixed.runs, fixed.blocks));
   }
 
   MemoryHeader header;
@@ -161,7 +161,8 @@ Result<MemoryHeader> decode_header(std::span<const std::byte> file) {
   header.map.runs.reserve(fixed.runs);
   for (const RunRecord& record : take<RunRecord>(rest, fixed.runs)) {
     if (record.source >= fixed.sources) {
-      return corrupt_header(fmt::format("run {} names source {} of {}", header.map.runs.size(), record.source, fixed.sources));
+      return corrupt_header(
+          fmt::format("run {} names source {} of {}", header.map.runs.size(), record.source, fixed.sources));
     }
     header.map.runs.push_back({.offset = record.offset,
                                .length = record.length,

@@ -62,7 +62,8 @@ Result<void> MemoryWriter::write_untouched(const MemoryImage& image, const Exten
       SNAP_ASSIGN(const auto bytes, base.read_checked(at, length, {}));
       pages_.clear();
       for (std::size_t page = 0; page < length; page += kPageSize) {
-        pages_.push_back({.zeros = false, .checksum = base.block_checksum(run, run.storage + (at + page - run.offset))});
+        pages_.push_back(
+            {.zeros = false, .checksum = base.block_checksum(run, run.storage + (at + page - run.offset))});
       }
       SNAP_TRY(store(bytes, pages_));
       at += length;

@@ -44,7 +44,8 @@ Result<std::vector<ByteCount>> decode_working_set(std::span<const std::byte> fil
     return corrupt_working_set(fmt::format("{} bytes are no whole file", file.size()));
   }
   std::vector<ByteCount> pages((file.size() - kFrame) / sizeof(ByteCount));
-  if (!pages.empty()) std::memcpy(pages.data(), file.data() + sizeof kWorkingSetMagic, pages.size() * sizeof(ByteCount));
+  if (!pages.empty())
+    std::memcpy(pages.data(), file.data() + sizeof kWorkingSetMagic, pages.size() * sizeof(ByteCount));
   // The file is small and has one form, so it is right when it is what would be written for these pages.
   if (!std::ranges::equal(encode_working_set(pages), file)) return corrupt_working_set("does not match its checksum");
   const auto valid = check_working_set(pages, memory_size);

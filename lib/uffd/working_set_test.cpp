@@ -93,8 +93,8 @@ TEST(WorkingSet, LeavesOutWhatAFileHasNoRightToForesee) {
       {1, 4_KiB},                              // Not at a page.
       {4_KiB, 100},                            // Not whole pages.
       {4_KiB, 0},                              // Nothing.
-      {kSetMemory, 4_KiB},                        // Outside.
-      {kSetMemory - 4_KiB, 8_KiB},                // Reaches outside.
+      {kSetMemory, 4_KiB},                     // Outside.
+      {kSetMemory - 4_KiB, 8_KiB},             // Reaches outside.
       {~ByteCount{0} - 4_KiB + 1, 8_KiB},      // Wraps around.
       {4_KiB, ~ByteCount{0} / 4_KiB * 4_KiB},  // The same by its length.
   };

@@ -40,7 +40,7 @@ struct VcpuState {
   std::uint64_t rip = 0;  ///< Of the instruction that it executes next.
   std::uint32_t rflags = 0;
   std::array<std::uint64_t, 16> general{};  ///< rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp, r8 ... r15.
-  std::optional<std::size_t> sees;  ///< Which of the memories that were asked about it sees, the first.
+  std::optional<std::size_t> sees;          ///< Which of the memories that were asked about it sees, the first.
   /// What stands on its stack and follows a call instruction, innermost first: its callers, and maybe left-overs of
   /// calls that have returned.
   std::vector<std::uint64_t> return_addresses;

@@ -16,8 +16,8 @@ struct Unit {
 };
 // From the smallest on: the last that divides a number without rest is the one it is shown in.
 constexpr Unit kSizes[] = {{"KiB", 1ULL << 10}, {"MiB", 1ULL << 20}, {"GiB", 1ULL << 30}};
-constexpr Unit kTimes[] = {{"ns", 1, 1'000'000}, {"us", 1, 1000},  {"", 1},          {"ms", 1},
-                           {"s", 1000},          {"m", 60'000}, {"h", 3'600'000}};
+constexpr Unit kTimes[] = {{"ns", 1, 1'000'000}, {"us", 1, 1000}, {"", 1},         {"ms", 1},
+                           {"s", 1000},          {"m", 60'000},   {"h", 3'600'000}};
 constexpr Unit kNumbers[] = {{"", 1}};
 
 /// A whole number and one of the units; nothing when it is anything else or does not fit.
@@ -45,7 +45,8 @@ std::string format_quantity(std::uint64_t value, std::span<const Unit> units) {
 
 std::string describe(const Bounds& bounds, std::span<const Unit> units) {
   std::string text = "from " + format_quantity(bounds.low, units);
-  if (bounds.high != Bounds{}.high && bounds.high != kAnyNumber.high) text += " to " + format_quantity(bounds.high, units);
+  if (bounds.high != Bounds{}.high && bounds.high != kAnyNumber.high)
+    text += " to " + format_quantity(bounds.high, units);
   if (bounds.multiple_of != 1) text += " in steps of " + format_quantity(bounds.multiple_of, units);
   return text;
 }
@@ -124,7 +125,8 @@ std::string Arguments::usage() const {
          "\n"
          "Commands on standard input, one per line: check, quiesce, resume, stop. The end of the input is a stop.\n"
          "JSON lines on standard output: ready, beat, finding, verdict, quiesced, resumed.\n"
-         "Sizes: 4KiB, 150MiB, 1GiB. Times: 500ms, 3s, 1m, 1h; a plain number is milliseconds, a part of one counts as one.\n";
+         "Sizes: 4KiB, 150MiB, 1GiB. Times: 500ms, 3s, 1m, 1h; a plain number is milliseconds, a part of one counts as "
+         "one.\n";
 }
 
 std::optional<int> Arguments::read(int argc, char** argv) const {

@@ -20,8 +20,7 @@ class JsonObject {
   explicit JsonObject(std::string_view type) { add("type", type); }
 
   template <std::integral I>
-    requires(!std::same_as<I, bool>)
-  JsonObject& add(std::string_view name, I value) {
+  requires(!std::same_as<I, bool>) JsonObject& add(std::string_view name, I value) {
     return add_raw(name, std::to_string(value));
   }
   JsonObject& add(std::string_view name, std::same_as<bool> auto value) {

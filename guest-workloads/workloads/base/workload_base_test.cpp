@@ -59,7 +59,8 @@ TEST_F(Declared, TimesAreReadAsScenariosPrintThem) {
 }
 
 TEST_F(Declared, AScenariosTimesAreTakenInWholeMilliseconds) {
-  for (const auto& [text, expected] : {std::pair("0ns", 0ms), {"1ns", 1ms}, {"250us", 1ms}, {"1500us", 2ms}, {"2000us", 2ms}}) {
+  for (const auto& [text, expected] :
+       {std::pair("0ns", 0ms), {"1ns", 1ms}, {"250us", 1ms}, {"1500us", 2ms}, {"2000us", 2ms}}) {
     EXPECT_EQ(arguments.parse({"--hold", text}), "");
     EXPECT_EQ(hold, expected) << text;
   }

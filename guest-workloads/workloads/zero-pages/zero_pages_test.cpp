@@ -386,6 +386,7 @@ class PagesSetAside : public Program {
     while (!line.is_null() && line["type"] != type && line["type"] != "refused") line = next_line();
     return line["type"] == type ? line : nlohmann::json();
   }
+
  private:
   std::vector<std::uint64_t> frames_of(std::uint64_t memory, std::size_t pages) {
     std::vector<std::uint64_t> entries(pages);

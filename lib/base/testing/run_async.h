@@ -1,12 +1,13 @@
 // Runs one coroutine to its end, or whatever there is until something has come about, for tests.
 #pragma once
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <exception>
 #include <optional>
 #include <type_traits>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
 
 #include "lib/base/async.h"
 #include "lib/base/units.h"

@@ -78,7 +78,7 @@ class QemuVm : public Vm {
   bool migration_unsettled_ = false;  // Begun, and not seen to be quite over.
   Event migration_ended_;             // Also set when the monitor closes.
   Event monitor_closed_;
-  QmpClient qmp_;                     // Last: its callbacks use the members above.
+  QmpClient qmp_;  // Last: its callbacks use the members above.
 };
 
 }  // namespace snaphammer::vmm

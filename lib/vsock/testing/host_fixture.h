@@ -59,9 +59,7 @@ class HostFixture : public testing::Test {
  protected:
   static constexpr std::uint32_t kFirstPort = 1U << 30;
 
-  HostFixture() {
-    path_ = directory_ / "v.sock";
-  }
+  HostFixture() { path_ = directory_ / "v.sock"; }
   ~HostFixture() override {
     host_.reset();
     context_.restart();
