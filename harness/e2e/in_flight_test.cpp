@@ -102,6 +102,16 @@ TEST_F(InFlight, ConnectionsEndWithTheirGuestAndTheNextOneIsAtTheSameAddress) {
       << out();
 }
 
+TEST_F(InFlight, OneThatWasLostBeforeADestroyStaysLostAndOneThatTheDestroyEndsIsNot) {
+  const std::string held = std::string(kEchoing) + "  - connect: {as: c1, via: proxy, port: 8080}\n";
+  EXPECT_EQ(run({write_scenario("before", "runtime: {pause: {drain_grace: 200ms}}\n" + held +
+                                              "  - snapshot: {id: s1, resume: false}\n  - destroy\n" + kRestore +
+                                              "expect: [{verdict: fail, findings: [connection-lost]}]\n"),
+                 write_scenario("by-it", held + "  - destroy\n")}),
+            0)
+      << out() << err();
+}
+
 TEST_F(InFlight, OneThatMustLiveAndEndsWithItsGuestIsLost) {
   EXPECT_EQ(run({write_scenario("lost", std::string(kEchoing) +
                                             "  - snapshot: {id: s1}\n"

@@ -39,7 +39,7 @@ TEST_F(Oracles, AKernelThatWasAskedForNothingBadHasNoFault) {
 TEST_F(Oracles, AWorkloadThatNoStepChecksIsHeardWhenItHasEndedOrFoundSomething) {
   const std::string ended =
       "steps:\n  - boot\n  - start: {workload: zero-pages, as: zp}\n"
-      "  - exec: {command: [sh, -c, \"kill -9 $(pidof zero-pages)\"]}\n";
+      "  - exec: {command: [sh, -c, \"kill -9 $(pidof zero-pages)\"]}\n  - run_for: 500ms\n";
   const std::string stale =
       "vm: {memory: 256MiB, vcpus: 2, kernel_args: [init_on_free=1, transparent_hugepage=never], balloon: "
       "{free_page_reporting: "
@@ -47,16 +47,24 @@ TEST_F(Oracles, AWorkloadThatNoStepChecksIsHeardWhenItHasEndedOrFoundSomething) 
       "  - start: {workload: zero-pages, as: zp, args: {resident: 150MiB}}\n  - run_for: 2s\n  - snapshot: {id: s1}\n"
       "  - restore: {from: s1}\n  - await_healthy\n  - run_for: 6s\n";
   const std::string unhealthy = "expect: [{verdict: fail, findings: [unhealthy]}]\n";
-  EXPECT_EQ(run({write_scenario("ended", ended + unhealthy),
-                 write_scenario("ended-and-checked", ended + "  - check: zp\n" + unhealthy),
-                 write_scenario("found", stale + "expect: [{verdict: fail, findings: [stale-page]}]\n"),
-                 write_scenario("well", "steps:\n  - boot\n  - start: {workload: zero-pages, as: zp}\n")}),
-            0)
+  EXPECT_EQ(
+      run({write_scenario("ended", ended + unhealthy),
+           write_scenario("ended-and-checked", ended + "  - check: zp\n" + unhealthy),
+           write_scenario("found", stale + "expect: [{verdict: fail, findings: [stale-page]}]\n"),
+           write_scenario("replaced", std::string(ended).insert(ended.find("  - exec"), "  - snapshot: {id: s1}\n") +
+                                          "  - restore: {from: s1}\n  - await_healthy\n" + unhealthy),
+           write_scenario("destroyed", ended + "  - destroy\n" + unhealthy),
+           write_scenario("booted-anew", ended + "  - boot\n" + unhealthy),
+           write_scenario("well",
+                          "steps:\n  - boot\n  - start: {workload: zero-pages, as: zp}\n"
+                          "  - snapshot: {id: s1}\n  - restore: {from: s1}\n  - await_healthy\n  - destroy\n")}),
+      0)
       << out() << err();
   const nlohmann::json runs = results().at("runs");
   for (const nlohmann::json& run : runs) {
-    if (run.at("scenario").get<std::string>().starts_with("ended")) {
-      EXPECT_THAT(run.at("message").get<std::string>(), HasSubstr("workload zp was killed by signal 9"));
+    const std::string scenario = run.at("scenario");
+    if (scenario != "found" && scenario != "well") {
+      EXPECT_EQ(run.at("message"), "unhealthy: workload zp was killed by signal 9") << scenario;
       EXPECT_EQ(run.at("findings").at(0).at("count"), 1);
     }
   }

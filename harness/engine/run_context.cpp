@@ -82,6 +82,8 @@ RunContext::RunContext(asio::any_io_executor executor, const scenario::RunPlan& 
 
 Async<void> RunContext::boot(bool fresh) {
   if (auto free = sandbox_.idle(); !free) co_return std::move(free).error().in("boot: refused");
+  for (const auto& oracle : oracles_) co_await oracle->guest_forgotten();
+  connections_.cut("boot");
   end_restore();
   workloads_.clear();
   paused_by_abort_ = false;
@@ -170,7 +172,7 @@ Async<void> RunContext::restore(const std::string& id, RestoreStep step) {
                .requested = SteadyClock::now(),
                .phases = {}};
   sandbox_.set_prefetch(restored_->prefetch);
-  for (const auto& oracle : oracles_) oracle->restore_begins();
+  for (const auto& oracle : oracles_) oracle->guest_leaves();
   result_.restores.push_back({.from = id, .to_healthy_ms = {}, .phases_ms = {}, .uffd = {}});
   origin_ = from->manifest.id;
   workloads_ = workloads_in_[origin_];
@@ -272,19 +274,26 @@ Async<void> RunContext::clone(const std::string& id, unsigned count) {
 }
 
 Async<void> RunContext::destroy() {
-  co_await clones_.end();
-  for (const auto& oracle : oracles_) co_await oracle->guest_ends();
-  co_await connections_.end();
-  end_restore();
-  workloads_.clear();
-  co_await sandbox_.end();
+  std::vector<report::Finding> ended_before = co_await connections_.look();
+  for (report::Finding& finding : ended_before) report(std::move(finding));
+  for (const auto& oracle : oracles_) oracle->guest_leaves();
+  co_await end_guests();
   co_return Result<void>();
 }
 
 Awaitable<void> RunContext::end() {
   co_await diagnose_hang();
   co_await faults_.end();
-  static_cast<void>(co_await destroy());
+  for (const auto& oracle : oracles_) co_await oracle->guest_forgotten();
+  co_await end_guests();
+}
+
+Awaitable<void> RunContext::end_guests() {
+  co_await clones_.end();
+  co_await connections_.end();
+  end_restore();
+  workloads_.clear();
+  co_await sandbox_.end();
 }
 
 Result<std::filesystem::path> RunContext::snapshot_directory(const std::optional<std::string>& name) const {

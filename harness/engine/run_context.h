@@ -100,6 +100,7 @@ class RunContext final : private sandbox::PhaseObserver {
   Async<void> clone(const std::string& id, unsigned count);
   /// What clones drew from their kernels' random generators, each as its first act; and what workloads drew in any guest.
   const std::vector<Draw>& draws() const { return draws_; }
+  /// Ends the guest and its clones. Connections that have ended before count; those that it ends do not.
   Async<void> destroy();
   /// Undoes every fault and ends the guest: always, at the end of a run, and bounded.
   Awaitable<void> end();
@@ -142,6 +143,8 @@ class RunContext final : private sandbox::PhaseObserver {
   Async<void> run_step(const scenario::Step& step);
   /// Returns when the step's timeout has passed, which is a finding, and its guest was looked at if its end ends it too.
   Async<void> find_overdue(const scenario::Step& step, std::string what, std::optional<Error>& overdue);
+  /// Before a step ends the guest: what no step has asked it for is lost with it.
+  Awaitable<void> hear_last_words();
   /// Looks at the guest before it is ended, if a finding says that something hung, and explains the finding.
   Awaitable<void> diagnose_hang();
   /// Looks once in a run. Bounded to 15 s. `when` in relation to what was found: "0.1 s later".
@@ -154,6 +157,7 @@ class RunContext final : private sandbox::PhaseObserver {
   /// An error when the scenario has left the guest to run and it is not up or does not answer. Otherwise health() is what
   /// it said.
   Async<void> ask_guest();
+  Awaitable<void> end_guests();
   /// The present guest is about to end: if it was restored, records what its page server did.
   void end_restore();
   Result<void> record_working_set();

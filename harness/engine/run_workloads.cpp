@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "harness/engine/hang_diagnosis.h"
 #include "harness/engine/page_evidence.h"
 #include "harness/engine/run_context.h"
 #include "lib/base/log.h"
@@ -81,7 +82,7 @@ Async<void> RunContext::check_workload(const std::string& as) {
     const Error died(ErrorKind::kGone,
                      fmt::format("workload {} {}{}{}", as, checked->died->end.describe(),
                                  checked->died->stderr_tail.empty() ? "" : ": ", checked->died->stderr_tail));
-    co_return fail("unhealthy", died);
+    co_return fail("unhealthy", died, {{kCommandEnded, checked->died->end.describe()}});
   }
   const std::string life = restored_ ? restored_->life : "boot";
   std::vector<Draw> draws = draws_in(checked->counters, life, as);
@@ -114,6 +115,15 @@ Async<void> RunContext::check_oracles() {
       why.kind() == ErrorKind::kUnfit || why.kind() == ErrorKind::kCancelled || why.kind() == ErrorKind::kInternal;
   if (unknown) co_return why;
   co_return Result<void>();
+}
+
+Awaitable<void> RunContext::hear_last_words() {
+  if (workloads_.empty() || sandbox_.state() != sandbox::State::kRunning || quiesced_by_step_) co_return;
+  if (faults_.acting()) co_return;  // Which may be about packets, and is for the steps to meet.
+  for (const auto& oracle : oracles_) {
+    auto heard = co_await oracle->last_words(*this);
+    if (!heard) log_warning("run", "before its end the guest could not be asked: {}", heard.error().describe());
+  }
 }
 
 Async<void> RunContext::ask_guest() {

@@ -1,5 +1,6 @@
 #include "harness/faults/fault_set.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -97,6 +98,10 @@ Awaitable<void> FaultSet::end() {
     if (!healed) log_warning("fault", "{}", healed.error().describe());
   }
   co_await tasks_.wait_idle();
+}
+
+bool FaultSet::acting() const {
+  return std::any_of(entries_.begin(), entries_.end(), [](const auto& entry) { return entry->acting(); });
 }
 
 std::optional<std::string> FaultSet::idle() const {

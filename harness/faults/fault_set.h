@@ -50,6 +50,8 @@ class FaultSet {
 
   /// What each has done, in the order of their injection; times count from `start`.
   std::vector<report::FaultReport> reports(TimePoint start) const;
+  /// Whether one has begun and is not healed.
+  bool acting() const;
   /// "fault NAME was injected and never acted: WHY" of the first that has not; nothing when all have.
   std::optional<std::string> idle() const;
 

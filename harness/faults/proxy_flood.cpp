@@ -23,7 +23,9 @@ void describe(Fields<Flood>& fields) {
   fields.add("rate", &Flood::rate, "New connections per second.").between(1, 1000);
   fields
       .add("hold", &Flood::hold,
-           "How long each stays. One that the guest has answered and that ends earlier is the finding connection-lost.")
+           "How long each stays. One that the guest has answered and that ends earlier is the finding connection-lost, "
+           "also "
+           "when it is a `restore` over a guest that runs which cuts it.")
       .between(std::chrono::milliseconds(1), std::chrono::minutes(10));
   fields.add("most", &Flood::most, "How many are open at once.").between(1, 1000);
 }

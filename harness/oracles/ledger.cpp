@@ -68,7 +68,7 @@ class LedgerOracle final : public Oracle {
   void snapshot_taken(const std::string& id, TimePoint frozen) override {
     for (const auto& [as, entry] : ledgers_) entry->clients.account().snapshot_taken(id, frozen);
   }
-  void restore_begins() override {
+  void guest_leaves() override {
     for (const auto& [as, entry] : ledgers_) entry->clients.account().restore_begins();
   }
   Awaitable<void> restore_ended(std::string id) override {
@@ -79,7 +79,7 @@ class LedgerOracle final : public Oracle {
     }
     for (const std::string& as : not_started_then) co_await let_go(as);
   }
-  Awaitable<void> guest_ends() override {
+  Awaitable<void> guest_forgotten() override {
     while (!ledgers_.empty()) co_await let_go(ledgers_.begin()->first);
   }
 

@@ -49,12 +49,15 @@ class Oracle {
   virtual Async<void> workload_stops(engine::RunContext&, std::string /*as*/) { return completed(Result<void>()); }
   /// `frozen`: what the guest did before is in the snapshot of that name.
   virtual void snapshot_taken(const std::string& /*id*/, TimePoint /*frozen*/) {}
-  /// The guest that is there now is about to end.
-  virtual void restore_begins() {}
+  /// A step is about to end the guest, which runs and has workloads: the last chance to ask it. An error says that it could
+  /// not be asked, which need not mean anything.
+  virtual Async<void> last_words(engine::RunContext&) { return completed(Result<void>()); }
+  /// The guest that is there now is about to end; one of a snapshot may follow.
+  virtual void guest_leaves() {}
   /// The guest of that snapshot runs, or could not be started.
   virtual Awaitable<void> restore_ended(std::string /*id*/) { co_return; }
-  /// The guest is about to end, and none follows.
-  virtual Awaitable<void> guest_ends() { co_return; }
+  /// The run is about to end, or another guest to be booted: nothing that was done in this one can come back.
+  virtual Awaitable<void> guest_forgotten() { co_return; }
 };
 
 using MakeOracle = std::unique_ptr<Oracle> (*)();
