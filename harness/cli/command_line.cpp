@@ -1,6 +1,7 @@
 #include "harness/cli/command_line.h"
 
 #include <algorithm>
+#include <functional>
 #include <iostream>
 #include <map>
 #include <optional>
@@ -96,7 +97,12 @@ int run_command_line(int argc, const char* const* argv, const Parts& parts) {
   app.allow_extras();
   app.fallthrough(false);
 
-  const std::vector<CommandPtr> commands = all_commands();
+  std::vector<CommandPtr> commands = all_commands();
+  // What a campaign starts for each of its runs need not know the others.
+  const auto is_called = [&](const CommandPtr& command) {
+    return argc > 1 && command->is_internal() && command->name() == argv[1];
+  };
+  if (std::ranges::any_of(commands, is_called)) std::erase_if(commands, std::not_fn(is_called));
   std::map<const CLI::App*, Command*> by_app;
   for (const CommandPtr& command : commands) {
     CLI::App* const subcommand = app.add_subcommand(command->name());

@@ -35,23 +35,24 @@ class FieldBuilder {
   FieldBuilder(Field<T>& field, M T::*member) : field_(field), member_(member) {}
 
   FieldBuilder& required() {
-    field_.info.required = true;
-    field_.info.default_value = nullptr;
+    field_.required = true;
     return *this;
   }
 
   /// Both bounds are allowed values. For integers, sizes and durations; an optional is checked when it is there.
   FieldBuilder& between(Value low, Value high) {
-    limit_info(field_.info.type, to_json(low), to_json(high));
-    return check([low, high, expects = field_.info.type.expects](const Value& value, Reader& reader, const Node& node) {
-      if (value < low || value > high) reader.expected(node, expects);
+    refine([low, high](TypeInfo& type) { limit_info(type, bound(type, low), bound(type, high)); });
+    return check([low, high, type = field_.type](const Value& value, Reader& reader, const Node& node) {
+      if (value < low || value > high) reader.expected(node, type().expects);
     });
   }
 
-  /// Text (or each text of a list) must match the ECMAScript `pattern`; `meaning` completes "expected ...".
+  /// Text (or each text of a list) must match all of `pattern`, which ECMAScript and POSIX (extended) read alike; `meaning` completes "expected ...".
   FieldBuilder& matching(std::string pattern, std::string meaning) {
-    field_.info.type.expects = meaning;
-    field_.info.type.schema = {{"type", "string"}, {"pattern", "^(" + pattern + ")$"}};
+    refine([pattern, meaning](TypeInfo& type) {
+      type.expects = meaning;
+      type.schema = {{"type", "string"}, {"pattern", "^(" + pattern + ")$"}};
+    });
     return each_text([pattern, meaning](Reader& reader, const Node& node, const std::string& text) {
       check_pattern(reader, node, text, pattern, meaning);
     });
@@ -59,7 +60,7 @@ class FieldBuilder {
 
   /// Text (or each text of a list) must name an entry of a catalogue: `in_catalog("workload", workloads_named)`.
   FieldBuilder& in_catalog(NameLookup lookup) {
-    limit_to_names(field_.info.type, lookup);
+    refine([lookup](TypeInfo& type) { limit_to_names(type, lookup); });
     return each_text([lookup](Reader& reader, const Node& node, const std::string& text) {
       check_name(reader, node, text, lookup);
     });
@@ -123,13 +124,22 @@ class FieldBuilder {
   }
 
  private:
-  static nlohmann::json to_json(Duration duration) { return format_duration(duration); }
+  void refine(std::function<void(TypeInfo&)> change) {
+    field_.type = [type = std::move(field_.type), change = std::move(change)] {
+      TypeInfo refined = type();
+      change(refined);
+      return refined;
+    };
+  }
+
+  /// A bound as a value of the type is written.
+  static nlohmann::json bound(const TypeInfo&, Duration duration) { return format_duration(duration); }
   template <std::integral I>
-  nlohmann::json to_json(I number) const {
-    const bool is_size = field_.info.type.schema.value("type", "") == "string";
+  static nlohmann::json bound(const TypeInfo& type, I number) {
+    const bool is_size = type.schema.value("type", "") == "string";
     return is_size ? nlohmann::json(format_bytes(static_cast<ByteCount>(number))) : nlohmann::json(number);
   }
-  static nlohmann::json to_json(double number) { return number; }
+  static nlohmann::json bound(const TypeInfo&, double number) { return number; }
 
   FieldBuilder& each_text(std::function<void(Reader&, const Node&, const std::string&)> check_text) {
     return check([check_text](const auto& value, Reader& reader, const Node& node) {

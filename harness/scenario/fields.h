@@ -22,14 +22,22 @@
 
 namespace snaphammer::scenario {
 
-/// One key of T, with the types of its member erased.
+/// One key of T, with the types of its member erased. Most programs read a few keys and explain none, so what it takes
+/// to explain one is made when it is asked for.
 template <class T>
 struct Field {
-  FieldInfo info;
+  std::string name;
+  std::string doc;  ///< One line.
+  bool required = false;
+  std::function<TypeInfo()> type;
   std::function<bool(Reader&, const Node&, T&)> read;
   std::function<nlohmann::json(const T&)> write;
   /// What a missing key means, where that is more than the default; gets the map's node. May be empty.
   std::function<bool(Reader&, const Node&, T&)> missing = {};
+
+  /// Null when there is none, or when it is required.
+  nlohmann::json default_value() const { return required ? nlohmann::json() : write(T{}); }
+  FieldInfo info() const { return {name, doc, required, default_value(), type()}; }
 };
 
 /// The errors of reading a map, which do not depend on its C++ type. All return false.
@@ -60,9 +68,8 @@ class Fields {
   /// A member with a codec of its own.
   template <class C, class M>
   FieldBuilder<T, M> add_as(std::string name, M T::*member, std::string doc) {
-    FieldInfo info{std::move(name), std::move(doc), false, C::write(T{}.*member), C::info()};
     fields_.push_back(
-        {std::move(info),
+        {std::move(name), std::move(doc), false, C::info,
          [member](Reader& reader, const Node& node, T& value) { return C::read(reader, node, value.*member); },
          [member](const T& value) { return C::write(value.*member); }});
     return FieldBuilder<T, M>(fields_.back(), member);
@@ -75,7 +82,7 @@ class Fields {
   void embed(M T::*member) {
     const Fields<M>& inner = Fields<M>::of();
     for (const Field<M>& field : inner.all()) {
-      fields_.push_back({field.info,
+      fields_.push_back({field.name, field.doc, field.required, field.type,
                          [member, read = field.read](Reader& reader, const Node& node, T& value) {
                            return read(reader, node, value.*member);
                          },
@@ -106,7 +113,7 @@ class Fields {
   const std::vector<Field<T>>& all() const { return fields_; }
   std::vector<FieldInfo> infos() const {
     std::vector<FieldInfo> infos;
-    for (const Field<T>& field : fields_) infos.push_back(field.info);
+    for (const Field<T>& field : fields_) infos.push_back(field.info());
     return infos;
   }
 
@@ -130,8 +137,7 @@ class Fields {
 
   bool knows_keys_of(const Node& node) const {
     return std::all_of(node.keys.begin(), node.keys.end(), [this](const Node::Key& key) {
-      return std::any_of(fields_.begin(), fields_.end(),
-                         [&](const Field<T>& field) { return field.info.name == key.name; });
+      return std::any_of(fields_.begin(), fields_.end(), [&](const Field<T>& field) { return field.name == key.name; });
     });
   }
 
@@ -146,7 +152,7 @@ bool Fields<T>::read(Reader& reader, const Node& node, T& value) const {
   bool good = true;
   if (!shorthand_.empty() && !node.is_map() && !node.is_null()) {
     for (const Field<T>& field : fields_) {
-      if (field.info.name == shorthand_) {
+      if (field.name == shorthand_) {
         good &= field.read(reader, node, value);
       } else if (field.missing) {
         good &= field.missing(reader, node, value);
@@ -156,11 +162,11 @@ bool Fields<T>::read(Reader& reader, const Node& node, T& value) const {
     if (!node.is_map() && !node.is_null()) return report_no_map(reader, node, infos());
     if (!knows_keys_of(node)) good = report_unknown_keys(reader, node, infos());
     for (const Field<T>& field : fields_) {
-      if (const Node* inner = node.find(field.info.name)) {
-        const Reader::Within within(reader, field.info.name);
+      if (const Node* inner = node.find(field.name)) {
+        const Reader::Within within(reader, field.name);
         good &= field.read(reader, *inner, value);
-      } else if (field.info.required) {
-        good = report_missing(reader, node, field.info);
+      } else if (field.required) {
+        good = report_missing(reader, node, field.info());
       } else if (field.missing) {
         good &= field.missing(reader, node, value);
       }
@@ -180,8 +186,8 @@ nlohmann::json Fields<T>::write(const T& value) const {
   bool short_form = !shorthand_.empty();
   for (const Field<T>& field : fields_) {
     nlohmann::json written = field.write(value);
-    if (field.info.name != shorthand_ && written != field.info.default_value) short_form = false;
-    if (!written.is_null()) json[field.info.name] = std::move(written);
+    if (field.name != shorthand_ && written != field.default_value()) short_form = false;
+    if (!written.is_null()) json[field.name] = std::move(written);
   }
   return short_form && json.contains(shorthand_) ? nlohmann::json(json[shorthand_]) : json;
 }

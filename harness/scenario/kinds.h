@@ -46,7 +46,9 @@ void add_args(Fields<T>& fields, nlohmann::json T::*args, std::string doc, KindO
     value.*args = kind->args.read(reader, node);
     return reader.diagnostics().size() == errors;
   };
-  fields.add(Field<T>{.info = {"args", std::move(doc), false, nullptr, Codec<nlohmann::json>::info()},
+  fields.add(Field<T>{.name = "args",
+                      .doc = std::move(doc),
+                      .type = Codec<nlohmann::json>::info,
                       .read = read,
                       .write = [args](const T& value) { return value.*args; },
                       .missing =

@@ -21,7 +21,7 @@ struct NameLookup {
 /// Records an error unless `text` is a known name.
 bool check_name(Reader& reader, const Node& node, const std::string& text, const NameLookup& lookup);
 
-/// Records an error unless `text` matches all of the ECMAScript `pattern`.
+/// Records an error unless `text` matches all of the POSIX extended `pattern`.
 bool check_pattern(Reader& reader, const Node& node, const std::string& text, const std::string& pattern,
                    const std::string& meaning);
 

@@ -1,5 +1,7 @@
 #include "harness/scenario/step.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace snaphammer::scenario {
@@ -8,7 +10,7 @@ namespace {
 using nlohmann::json;
 
 bool is_control(const std::string& key) {
-  return Fields<StepControl>::of().all()[0].info.name == key || Fields<StepControl>::of().all()[1].info.name == key;
+  return std::ranges::any_of(Fields<StepControl>::of().all(), [&](const auto& field) { return field.name == key; });
 }
 
 /// `- restore: {from: s1}`, its name and its options; a bare `- pause` has none.
