@@ -88,8 +88,8 @@ Awaitable<void> RunContext::diagnose_hang() {
 
 Awaitable<void> RunContext::look_at_hang(std::string finding, std::string when) {
   if (hang_) co_return;
-  const bool is_given_up = co_await is_cancelled();
-  if (is_given_up) co_return;
+  const asio::cancellation_state given_up = co_await asio::this_coro::cancellation_state;
+  if (is_cancelled(given_up)) co_return;
   hang_ = SeenHang{.when = std::move(when)};
   events_.phase("diagnosis of a hang");
   HangQuestion question{.sandbox = sandbox_,

@@ -129,6 +129,7 @@ Async<End> await_end(ChildProcess& process, const scenario::RunPlan& plan, const
   auto first = co_await (std::move(ends) || std::move(stops));
   End end;
   if (first.index() == 1) {
+    CO_SNAP_TRY(std::get<1>(first));
     co_await stop_worker(process, options, stop);
     end.stopped = true;
   } else if (!std::get<0>(first)) {

@@ -20,7 +20,8 @@ Async<void> Event::wait() {
   while (!set_) {
     auto [error] = co_await timer_.async_wait(as_result);
     // set() and an outer cancellation both abort the wait; only the flag tells them apart.
-    if (!set_ && co_await is_cancelled()) co_return asio_error("wait for event", error);
+    const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
+    if (!set_ && is_cancelled(state)) co_return asio_error("wait for event", error);
   }
   co_return Result<void>();
 }

@@ -43,10 +43,14 @@ inline constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 /// An Asio error as ours: "`what`: Connection reset by peer".
 Error asio_error(std::string_view what, const boost::system::error_code& error);
 
-/// Whether someone has asked the awaiting coroutine to stop.
-inline Awaitable<bool> is_cancelled() {
-  const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
-  co_return state.cancelled() != asio::cancellation_type::none;
+/// Whether someone has asked a coroutine to stop:
+///
+///   const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
+///   if (is_cancelled(state)) ...
+///
+/// No coroutine itself, because Asio lets one that is cancelled await nothing but such properties of its own: it throws.
+inline bool is_cancelled(const asio::cancellation_state& state) {
+  return state.cancelled() != asio::cancellation_type::none;
 }
 
 /// Awaits `operation` and turns what it throws into an error: a cancellation (Asio throws when a cancelled

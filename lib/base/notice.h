@@ -20,7 +20,8 @@ class Notice {
   /// Returns after the next notify(); kCancelled when the wait itself is cancelled.
   Async<void> wait() {
     auto [error] = co_await timer_.async_wait(as_result);
-    if (co_await is_cancelled()) co_return asio_error("wait", error);
+    const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
+    if (is_cancelled(state)) co_return asio_error("wait", error);
     co_return Result<void>();
   }
 

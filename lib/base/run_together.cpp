@@ -32,8 +32,8 @@ Awaitable<std::vector<Result<void>>> run_together(std::vector<Async<void>> opera
   }
   bool told = false;
   while (running != 0) {
-    const bool cancelled = co_await is_cancelled();
-    if (cancelled && !told) {
+    const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
+    if (is_cancelled(state) && !told) {
       told = true;
       for (asio::cancellation_signal& cancel : cancels) cancel.emit(asio::cancellation_type::terminal);
     } else {

@@ -47,7 +47,7 @@ Awaitable<Ending> Connection::run(std::filesystem::path door) {
   using namespace asio::experimental::awaitable_operators;  // NOLINT: the documented way to get operator||
   auto connecting = with_deadline(limits_.connect_timeout, "connect", connect(std::move(door)));
   auto outcome = co_await (std::move(connecting) || ended_.wait());
-  if (!ending_ && !std::get<0>(outcome)) end(Ending::kUnreachable);
+  if (!ending_ && (outcome.index() != 0 || !std::get<0>(outcome))) end(Ending::kUnreachable);
   if (!ending_) {
     last_byte_ = SteadyClock::now();
     tasks_.spawn(carry(client_, guest_, info_.to_guest));

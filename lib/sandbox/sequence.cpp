@@ -30,7 +30,8 @@ Awaitable<SequenceOutcome> Sequence::run(OnAbort on_abort) {
   for (const Phase& phase : phases_) {
     ++begun;
     // Asio remembers a cancellation that came while no operation was outstanding, and cancels nothing after it.
-    if (co_await is_cancelled()) {
+    const asio::cancellation_state state = co_await asio::this_coro::cancellation_state;
+    if (is_cancelled(state)) {
       outcome.result = Error(ErrorKind::kCancelled, "cancelled");
       break;
     }
