@@ -229,7 +229,7 @@ TEST_F(Program, TakesNoMoreCpuThanItsShare) {
 }
 
 TEST_F(Program, ADirectoryThatIsNotThereIsSaid) {
-  ProgramTest::start(PAGE_CACHE_PROGRAM, {"--directory", "/nonexistent"});
+  ProgramTest::start(PAGE_CACHE_PROGRAM, {"--directory", parent / "absent"});
   EXPECT_EQ(wait_exit(), 1);
 }
 
