@@ -8,6 +8,7 @@
 
 namespace snaphammer::guest {
 
+using agent::ClockRequest;
 using agent::InitReport;
 using agent::InitRequest;
 
@@ -41,10 +42,11 @@ IdentityService::IdentityService(GuestSystem& system, std::filesystem::path stat
     : system_(system), state_directory_(std::move(state_directory)) {}
 
 void IdentityService::add_routes(Router& router) {
-  router.add("POST", "/init", [this](Exchange& exchange) { return answer(exchange); });
+  router.add("POST", "/init", [this](Exchange& exchange) { return answer_init(exchange); });
+  router.add("POST", "/clock", [this](Exchange& exchange) { return answer_clock(exchange); });
 }
 
-Awaitable<void> IdentityService::answer(Exchange& exchange) {
+Awaitable<void> IdentityService::answer_init(Exchange& exchange) {
   const std::string before = generation();
   Result<InitReport> report =
       read_request<InitRequest>(exchange).and_then([this](const InitRequest& request) { return apply(request); });
@@ -60,6 +62,17 @@ Awaitable<void> IdentityService::answer(Exchange& exchange) {
   }
 }
 
+Awaitable<void> IdentityService::answer_clock(Exchange& exchange) {
+  const Result<void> done =
+      read_request<ClockRequest>(exchange).and_then([this](const ClockRequest& request) { return set_clock(request); });
+  if (done) {
+    const nlohmann::json nothing = nlohmann::json::object();
+    co_await exchange.respond(200, nothing);
+  } else {
+    co_await exchange.fail(done.error());
+  }
+}
+
 Result<InitReport> IdentityService::apply(const InitRequest& request) {
   if (request.generation == report_.generation) return report_;
 
@@ -72,7 +85,9 @@ Result<InitReport> IdentityService::apply(const InitRequest& request) {
   if (request.wall_clock.count() != 0) {
     SNAP_ASSIGN(report.clock_step, system_.set_wall_clock(request.wall_clock));
   }
-  SNAP_TRY(store(request));
+  nlohmann::json identity = request.identity.to_json();
+  identity["generation"] = request.generation;
+  SNAP_TRY(store(std::move(identity)));
   environment_ = request.identity.environment;
   listener_ = request.listener;
   policy_ = request.policy;
@@ -80,10 +95,18 @@ Result<InitReport> IdentityService::apply(const InitRequest& request) {
   return report;
 }
 
-Result<void> IdentityService::store(const InitRequest& request) {
-  nlohmann::json json = request.identity.to_json();
-  json["generation"] = request.generation;
-  return replace_file(state_directory_ / "identity.json", agent::print_json(json) + "\n");
+Result<void> IdentityService::set_clock(const ClockRequest& request) {
+  if (stored_.is_null()) return Error(ErrorKind::kUnavailable, "clock: init comes first, and sets it");
+  SNAP_TRY(system_.set_wall_clock(request.wall_clock));
+  nlohmann::json identity = stored_;
+  identity["clock_setting"] = std::to_string(++clock_settings_);
+  return store(std::move(identity));
+}
+
+Result<void> IdentityService::store(nlohmann::json identity) {
+  SNAP_TRY(replace_file(state_directory_ / "identity.json", agent::print_json(identity) + "\n"));
+  stored_ = std::move(identity);
+  return {};
 }
 
 }  // namespace snaphammer::guest

@@ -91,6 +91,24 @@ TEST_F(Init, AFailureIsNotRememberedAsDone) {
   EXPECT_EQ(system.clocks.size(), 1U);
 }
 
+TEST_F(Init, TheClockIsSetAgainWithinAGenerationAndThatIsReadable) {
+  const agent::ClockRequest later{.wall_clock = std::chrono::seconds(1'700'000'100)};
+  EXPECT_EQ(service->set_clock(later).error().kind(), ErrorKind::kUnavailable) << "init is still to come";
+  EXPECT_TRUE(system.clocks.empty());
+  service->apply(request("g1")).value();
+  EXPECT_FALSE(stored().contains("clock_setting"));
+  EXPECT_TRUE(service->set_clock(later));
+  EXPECT_EQ(system.clocks.back(), later.wall_clock);
+  EXPECT_EQ(stored()["clock_setting"], "1");
+  EXPECT_EQ(stored()["generation"], "g1");
+  EXPECT_EQ(stored()["name"], "guest-g1");
+  EXPECT_TRUE(service->set_clock(later));
+  EXPECT_EQ(stored()["clock_setting"], "2") << "whoever watches sees each";
+  system.fails = true;
+  EXPECT_FALSE(service->set_clock(later));
+  EXPECT_EQ(stored()["clock_setting"], "2") << "nothing is said of what was not done";
+}
+
 TEST_F(Init, WithoutATimeTheClockIsLeftAlone) {
   auto timeless = request("g1");
   timeless.wall_clock = {};

@@ -70,6 +70,26 @@ TEST_F(Oracles, AWorkloadThatNoStepChecksIsHeardWhenItHasEndedOrFoundSomething) 
   }
 }
 
+// A pause is to its clocks what a snapshot is: whoever lets the guest go on sets them.
+TEST_F(Oracles, TheClockOfAGuestThatStoodStillIsFoundUnlessItIsSet) {
+  const std::string begin =
+      "steps:\n  - boot\n  - start: {workload: ticker, as: t, args: {skew: 1s, grace: 2s}}\n  - pause\n"
+      "  - inject: {fault: host.wait, args: {by: 4s}}\n";
+  const std::string stopped = begin + "  - resume\n  - run_for: 4s\n  - check: t\n";
+  const std::string kept = begin + "  - snapshot: {id: s1}\n  - resume\n  - run_for: 4s\n  - check: t\n";
+  const std::string prepared =
+      "steps:\n  - boot\n  - start: {workload: ticker, as: t, args: {skew: 1s, grace: 2s}}\n"
+      "  - snapshot: {id: s1, resume: false}\n  - inject: {fault: host.wait, args: {by: 4s}}\n  - resume\n  - "
+      "run_for: 4s\n  - check: t\n";
+  const std::string unset =
+      "runtime: {restore: {set_clock: false}}\nexpect: [{verdict: fail, findings: [clock-skew]}]\n";
+  EXPECT_EQ(run({write_scenario("stopped", stopped), write_scenario("stopped-unset", stopped + unset),
+                 write_scenario("kept", kept), write_scenario("kept-unset", kept + unset),
+                 write_scenario("prepared", prepared), write_scenario("prepared-unset", prepared + unset)}),
+            0)
+      << out() << err();
+}
+
 TEST_F(Oracles, AnExecThatNeverEndsIsATimeout) {
   EXPECT_EQ(
       run({write_scenario("endless", "steps:\n  - boot: {}\n  - exec: {command: [sleep, \"1000\"], timeout: 1s}\n")}),

@@ -128,7 +128,7 @@ void describe(Fields<RestoreKnobs>& fields) {
              "What the agent does with its vsock listener after a transport reset.");
   fields.add("output", &RestoreKnobs::output, "Which of the guest's output connections the host listens to.");
   fields.add("set_clock", &RestoreKnobs::set_clock,
-             "Whether the guest's wall clock is set after a restore; false: it goes on from the snapshot's moment.");
+             "Whether the guest's wall clock is set after a restore or a pause; false: it goes on from that moment.");
   fields.add("reseed", &RestoreKnobs::reseed,
              "Whether the guest kernel gets new randomness; false: clones share its random state.");
   fields.add("budgets", &RestoreKnobs::budgets, "Whether ready and init share one time budget.");

@@ -136,6 +136,10 @@ Async<void> Client::post(std::string path, std::string body, Duration limit) {
   co_return Result<void>();
 }
 
+Async<void> Client::set_clock(ClockRequest request) {
+  return post("/clock", print_json(request.to_json()), options_.request_timeout);
+}
+
 Async<void> Client::prepare(PrepareRequest request) {
   return post("/snapshot/prepare", print_json(request.to_json()), request.timeout + kGrace);
 }

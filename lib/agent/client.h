@@ -64,6 +64,7 @@ class Client {
   Async<HealthReport> health();
   Async<Metrics> metrics();
   Async<InitReport> init(InitRequest request);
+  Async<void> set_clock(ClockRequest request);
 
   /// Quiesces the guest for a snapshot; every workload has answered when it returns.
   Async<void> prepare(PrepareRequest request);

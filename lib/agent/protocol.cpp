@@ -172,6 +172,18 @@ Result<InitRequest> InitRequest::from_json(const nlohmann::json& json) {
   return request;
 }
 
+nlohmann::json ClockRequest::to_json() const { return {{"wall_clock_ns", wall_clock.count()}}; }
+
+Result<ClockRequest> ClockRequest::from_json(const nlohmann::json& json) {
+  JsonFields fields(json, "clock request");
+  ClockRequest request{.wall_clock = nanoseconds(fields.integer("wall_clock_ns"))};
+  SNAP_TRY(fields.finish());
+  if (request.wall_clock.count() <= 0) {
+    return Error(ErrorKind::kInvalid, "clock request: a wall clock before 1970");
+  }
+  return request;
+}
+
 nlohmann::json InitReport::to_json() const {
   return {{"generation", generation}, {"clock_step_ns", clock_step.count()}, {"entropy_bytes", entropy_bytes}};
 }

@@ -2,6 +2,7 @@
 //
 //   GET  /health                   HealthReport
 //   POST /init                     InitRequest -> InitReport
+//   POST /clock                    ClockRequest -> {}: the wall clock is set, as /init does too
 //   POST /snapshot/prepare         PrepareRequest -> {}: the guest is quiesced
 //   POST /snapshot/undo            {} -> {}: it goes on; the first /init of a new generation does the same
 //   POST /snapshot/drop-page-cache {} -> {}
@@ -106,6 +107,14 @@ struct InitReport {
 
   nlohmann::json to_json() const;
   static Result<InitReport> from_json(const nlohmann::json& json);
+};
+
+/// For a guest that stood still for a while and is the same afterwards: nothing else of /init is due then.
+struct ClockRequest {
+  Duration wall_clock{};  ///< The host's CLOCK_REALTIME, since 1970.
+
+  nlohmann::json to_json() const;
+  static Result<ClockRequest> from_json(const nlohmann::json& json);
 };
 
 /// When language runtimes collect garbage before a snapshot.

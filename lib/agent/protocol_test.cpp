@@ -154,6 +154,8 @@ TEST(Protocol, RefusesWhatNoSideWouldSend) {
   EXPECT_THAT(exec({{"comand", "x"}}), HasSubstr("unknown field 'comand'"));
   EXPECT_FALSE(InitRequest::from_json({{"generation", ""}}));
   EXPECT_FALSE(InitRequest::from_json({{"generation", "g"}, {"wall_clock_ns", -1}}));
+  EXPECT_FALSE(ClockRequest::from_json({{"wall_clock_ns", 0}}));
+  EXPECT_FALSE(ClockRequest::from_json(nlohmann::json::object()));
   EXPECT_FALSE(StartWorkload::from_json({{"workload", "../sh"}, {"as", "x"}}));
   EXPECT_FALSE(Finding::from_json({{"type", "finding"}, {"id", "Not An Id"}, {"message", ""}}));
   EXPECT_FALSE(PagesSetAside::from_json({{"pages", {4097}}}));

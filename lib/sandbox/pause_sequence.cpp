@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "lib/base/blocking.h"
+#include "lib/base/log.h"
 #include "lib/sandbox/balloon.h"
 #include "lib/sandbox/output_port.h"
 #include "lib/sandbox/sandbox.h"
@@ -13,6 +14,7 @@ using namespace std::chrono_literals;
 using namespace phases;  // NOLINT: names of this folder
 
 constexpr Duration kPrepareDeadline = 30s;
+constexpr Duration kClockDeadline = 5s;
 constexpr Duration kStorageDeadline = 120s;  // For what depends on a disk.
 
 // With `server` `image` lacks what is untouched. A prefetch that is still under way waits meanwhile: it would install pages
@@ -117,6 +119,7 @@ Async<PauseReport> Sandbox::snapshot(const snapshot::SnapshotStore& store, Snaps
     if (!frozen && !incarnation_->failure()) in_flight_.accept();
     co_return std::move(outcome.result).error();
   }
+  if (!was_paused && options.resume && !config_.quiesce) co_await try_to_set_guest_clock();
   if (!options.resume && !was_paused) report.downtime = SteadyClock::now() - report.frozen_at;
   if (!was_paused) prepared_ = !options.resume;
   state_ = was_paused || !options.resume ? State::kPaused : State::kRunning;
@@ -127,7 +130,23 @@ Async<void> Sandbox::prepare_guest() {
   return incarnation_->unless_failed(incarnation_->client().prepare(*config_.quiesce));
 }
 
-Async<void> Sandbox::unquiesce_guest() { return incarnation_->unless_failed(incarnation_->client().undo_prepare()); }
+// Its clock first: who goes on with his work may look at it.
+Async<void> Sandbox::unquiesce_guest() {
+  CO_SNAP_TRY(co_await set_guest_clock());
+  co_return co_await incarnation_->unless_failed(incarnation_->client().undo_prepare());
+}
+
+// The guest's clocks stand still with it. Monotonic time may; the time of day is wrong afterwards by as much.
+Async<void> Sandbox::set_guest_clock() {
+  if (!config_.set_clock) return completed(Result<void>());
+  return incarnation_->unless_failed(
+      incarnation_->client().set_clock({.wall_clock = std::chrono::system_clock::now().time_since_epoch()}));
+}
+
+Awaitable<void> Sandbox::try_to_set_guest_clock() {
+  auto set = co_await with_deadline(kClockDeadline, "set the clock", set_guest_clock());
+  if (!set) log_warning("sandbox", "the guest's wall clock is late: {}", set.error().describe());
+}
 
 Async<void> Sandbox::settle_memory() {
   FaultHandler* const handler = incarnation_->handler();

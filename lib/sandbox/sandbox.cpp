@@ -138,8 +138,12 @@ Async<void> Sandbox::resume() {
     start_bring_up(config_.budget_ready);
   } else {
     state_ = bring_up_->done() ? State::kRunning : State::kStarting;
+    const bool quiesced = prepared_ && config_.quiesce;
     if (prepared_) CO_SNAP_TRY(co_await give_back());
-    if (bring_up_->healthy()) in_flight_.accept();
+    if (bring_up_->healthy()) {
+      if (!quiesced) co_await try_to_set_guest_clock();
+      in_flight_.accept();
+    }
   }
   co_return Result<void>();
 }

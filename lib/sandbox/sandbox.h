@@ -133,6 +133,8 @@ class Sandbox {
   Async<void> drain();
   Async<void> prepare_guest();
   Async<void> unquiesce_guest();
+  Async<void> set_guest_clock();
+  Awaitable<void> try_to_set_guest_clock();
   /// Undoes what a snapshot after which the guest stood still had taken from it.
   Async<void> give_back();
   Async<void> settle_memory();

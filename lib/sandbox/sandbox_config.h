@@ -40,7 +40,7 @@ struct SandboxConfig {
   Budgets budgets = Budgets::kSeparate;
   agent::OutputTaken output = agent::OutputTaken::kLatest;
   unsigned warm_vmms = 0;  ///< VMM processes that are started ahead for the next restores.
-  bool set_clock = true;   ///< Set the guest's wall clock at init.
+  bool set_clock = true;   ///< Set the guest's wall clock at init, and when it goes on after a pause.
   agent::ListenerAfterReset listener = agent::ListenerAfterReset::kHandshake;
   agent::AgentPolicy agent;  ///< From each init on.
   /// How the guest is quiesced before a snapshot; nothing: not at all.

@@ -36,7 +36,7 @@ void ClockWatch::take(const Reading& reading) {
       tell_({"the monotonic clock went back by " + in_ms(last_->monotonic - reading.monotonic),
              evidence("monotonic-backwards", reading).add("before_ns", last_->monotonic.count())});
     }
-    look_for_restore(reading);
+    look_for_setting(reading);
     look_for_jump(reading);
   }
   judge_jumps(reading.monotonic);
@@ -44,10 +44,11 @@ void ClockWatch::take(const Reading& reading) {
   last_ = reading;
 }
 
-void ClockWatch::look_for_restore(const Reading& reading) {
+void ClockWatch::look_for_setting(const Reading& reading) {
+  if (reading.clock_setting != last_->clock_setting) last_setting_ = reading.monotonic;
   if (reading.generation.empty() || reading.generation == last_->generation) return;
   ++seen_.restores;
-  last_generation_ = last_restore_ = reading.monotonic;
+  last_setting_ = last_restore_ = reading.monotonic;
 }
 
 void ClockWatch::look_for_jump(const Reading& reading) {
@@ -63,14 +64,14 @@ void ClockWatch::look_for_jump(const Reading& reading) {
   }
 }
 
-// The agent sets the clock and then says that there is a new generation; somebody may read in between.
+// The agent sets the clock and then says so; somebody may read in between.
 void ClockWatch::judge_jumps(Nanoseconds now) {
   while (!unexplained_.empty()) {
     const Jump& jump = unexplained_.front();
-    const bool explained = last_generation_ && *last_generation_ >= jump.at - limits_.grace;
+    const bool explained = last_setting_ && *last_setting_ >= jump.at - limits_.grace;
     if (!explained && now - jump.at < limits_.grace) return;
     if (!explained) {
-      tell_({"the wall clock jumped forward by " + in_ms(jump.by) + " without a restore",
+      tell_({"the wall clock jumped forward by " + in_ms(jump.by) + " without a restore, and the host has not set it",
              JsonObject().add("kind", "wall-jump").add("monotonic_ns", jump.at.count()).add("by_ns", jump.by.count())});
     }
     unexplained_.pop_front();

@@ -5,8 +5,9 @@
 //
 // * The monotonic clock never goes backwards, on no CPU, and neither over a restore.
 // * The wall clock and the monotonic one advance together. What is left are jumps: the wall clock was set. Backwards
-//   by more than the skew is wrong; forward is right around a restore.
-// * The wall clock says what the hardware clock does, if there is one; a restore has `grace` to bring that about.
+//   by more than the skew is wrong; forward is right around a restore, and when the host says that it has set it.
+// * The wall clock says what the hardware clock does, if there is one; whoever lets a guest go on has `grace` to bring
+//   that about.
 //
 // Time is what the readings say, so it is the guest's own. One thread.
 #pragma once
@@ -61,7 +62,7 @@ class ClockWatch {
     Nanoseconds by;
   };
 
-  void look_for_restore(const Reading& reading);
+  void look_for_setting(const Reading& reading);
   void look_for_jump(const Reading& reading);
   void judge_jumps(Nanoseconds now);
   void compare_with_hardware(const Reading& reading);
@@ -70,7 +71,7 @@ class ClockWatch {
   Tell tell_;
   Seen seen_;
   std::optional<Reading> last_;
-  std::optional<Nanoseconds> last_generation_;
+  std::optional<Nanoseconds> last_setting_;
   std::optional<Nanoseconds> last_restore_;
   std::deque<Jump> unexplained_;
   std::optional<Nanoseconds> off_since_;

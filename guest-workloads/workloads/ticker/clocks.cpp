@@ -37,6 +37,7 @@ Nanoseconds wall_now() { return now(CLOCK_REALTIME); }
 Reading Clocks::read() const {
   Reading reading;
   reading.generation = workload::read_generation(identity_);
+  reading.clock_setting = workload::read_clock_setting(identity_);
   reading.hardware = read_seconds(hardware_clock_);
   // Whoever is interrupted in between reads a difference that there is not; then it is read again.
   for (int i = 0; i < kTries; ++i) {

@@ -22,6 +22,7 @@ struct Reading {
   Nanoseconds wall{};
   std::optional<std::chrono::seconds> hardware;  ///< Since 1970; whole seconds, the rest cut off.
   std::string generation;                        ///< New with every boot, restore and clone; empty when not known.
+  std::string clock_setting;                     ///< New each time that the wall clock was set in between.
 };
 
 class Clocks {

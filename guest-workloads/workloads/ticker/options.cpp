@@ -8,8 +8,8 @@ workload::Arguments arguments_for(Options& options) {
       "Runs timers of several kinds, on the monotonic and on the wall clock, and compares the clocks with each other\n"
       "and with the hardware clock, which goes on while a guest is a snapshot. A timer may be late, and the wall "
       "clock\n"
-      "be wrong or jump, only around a restore: one shows by a new generation in the identity file, or by the wall\n"
-      "clock being set forward.\n"
+      "be wrong or jump, only around a restore or when the host sets the clock: they show by a new generation or\n"
+      "setting in the identity file, or by the wall clock being set forward.\n"
       "Findings: clock-skew.\n");
   arguments.time("period", options.period, "of each timer", {.low = 5, .high = 1000});
   arguments.time("late", options.late, "how late a timer may be", {.low = 1});

@@ -44,7 +44,8 @@ class Watch : public testing::Test {
     watch.take({.monotonic = monotonic,
                 .wall = wall,
                 .hardware = std::chrono::floor<std::chrono::seconds>(hardware),
-                .generation = generation});
+                .generation = generation,
+                .clock_setting = clock_setting});
   }
   std::string kind(std::size_t i) const { return nlohmann::json::parse(findings.at(i).evidence.text())["kind"]; }
 
@@ -52,6 +53,7 @@ class Watch : public testing::Test {
   Nanoseconds hardware = 1'700'000'000s + 300ms;
   Nanoseconds wall = hardware;
   std::string generation = "g";
+  std::string clock_setting;
   std::vector<ClockFinding> findings;
   ClockWatch watch{{.skew = 2s, .grace = 10s}, [this](const ClockFinding& found) { findings.push_back(found); }};
 };
@@ -142,6 +144,24 @@ TEST_F(Watch, ARestoreOfLongAgoExplainsNoJump) {
   run_for(20s);
   ASSERT_THAT(findings, SizeIs(1));
   EXPECT_EQ(kind(0), "wall-jump");
+}
+
+TEST_F(Watch, AJumpForwardAfterWhichTheHostSaysThatItSetTheClockIsRight) {
+  run_for(5s);
+  be_a_snapshot_for(1h);  // To its clocks a pause is the same.
+  run_for(2s);
+  wall = hardware;
+  run_for(1s);
+  EXPECT_TRUE(watch.undecided());
+  clock_setting = "1";
+  run_for(20s);
+  EXPECT_THAT(findings, IsEmpty());
+  EXPECT_EQ(watch.seen().restores, 0U);
+  EXPECT_FALSE(watch.undecided());
+  wall += 1min;
+  hardware += 1min;
+  run_for(20s);
+  EXPECT_THAT(findings, SizeIs(1)) << "that setting explains no later jump";
 }
 
 TEST_F(Watch, WhereGenerationsAreNotKnownAJumpForwardIsTakenForARestore) {
@@ -271,7 +291,7 @@ TEST_F(Program, ANewGenerationIsARestore) {
   std::ofstream(file("identity")) << R"({"name":"a","generation":"one"})";
   start({});
   next("beat");
-  std::ofstream(file("identity.new")) << R"({"name":"a","generation":"two"})";
+  std::ofstream(file("identity.new")) << R"({"name":"a","clock_setting":"7","generation":"two"})";
   ASSERT_EQ(::rename(file("identity.new").c_str(), file("identity").c_str()), 0);
   EXPECT_FALSE(next("beat", [](const auto& line) { return line["restores"] != 0; }).is_null());
 }
