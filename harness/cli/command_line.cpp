@@ -117,10 +117,12 @@ int run_command_line(int argc, const char* const* argv, const Parts& parts) {
   } catch (const CLI::Success& success) {  // --help and --version
     return app.exit(success, std::cout, std::cerr);
   } catch (const CLI::ParseError& error) {
+    std::string command;
     for (const CLI::App* chosen : app.get_subcommands()) {
       if (const auto refused = refuse_leftover(*chosen, chosen->get_name())) return *refused;
+      command = chosen->get_name() + " ";
     }
-    return usage_error(error.what(), "see `snaphammer --help`");
+    return usage_error(error.what(), "see `snaphammer " + command + "--help`");
   }
 
   const auto chosen = app.get_subcommands();

@@ -74,6 +74,16 @@ TEST_F(Faults, OneThatIsHealedBeforeItsPointDoesNotActThere) {
   EXPECT_THAT(out(), HasSubstr("only `boot: {fresh: true}` comes there"));
 }
 
+// A workload that no step checks is asked before its guest ends, but not at the expense of a fault that waits for packets.
+TEST_F(Faults, TheHarnessesOwnQuestionsAreNotForThem) {
+  EXPECT_EQ(run({write_scenario("unmet",
+                                "steps:\n  - boot\n  - start: {workload: zero-pages, as: zp}\n"
+                                "  - inject: {fault: vsock.drop, args: {port: 1024, count: 1}}\n  - destroy\n")}),
+            3)
+      << out() << err();
+  EXPECT_THAT(only_run().at("message").get<std::string>(), HasSubstr("vsock.drop was injected and never acted"));
+}
+
 TEST_F(Faults, WhatIsHealedNoLongerActs) {
   EXPECT_EQ(run({write_scenario("healed", std::string(kRestored) +
                                               "  - inject: {fault: vmm.stop, as: frozen}\n  - heal: frozen\n"

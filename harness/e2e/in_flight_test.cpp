@@ -85,10 +85,9 @@ TEST_F(InFlight, OneThatMustDieAndIsLeftOpenIsFound) {
                                                  "  - connect: {as: c1, via: proxy, port: 8080, must: die}\n"
                                                  "  - snapshot: {id: s1}\n  - check: all\n")}),
             1);
-  EXPECT_THAT(
-      finding("hang").at("message").get<std::string>(),
-      StartsWith("1 of the connections c1 are still open: their clients wait for a guest that will never answer "
-                 "after snapshot s1"));
+  EXPECT_THAT(finding("hang").at("message").get<std::string>(),
+              StartsWith("1 of the connections c1 are still open although they must end "
+                         "after snapshot s1"));
 }
 
 TEST_F(InFlight, ConnectionsEndWithTheirGuestAndTheNextOneIsAtTheSameAddress) {

@@ -72,20 +72,22 @@ TEST_F(Oracles, AWorkloadThatNoStepChecksIsHeardWhenItHasEndedOrFoundSomething) 
 
 // A pause is to its clocks what a snapshot is: whoever lets the guest go on sets them.
 TEST_F(Oracles, TheClockOfAGuestThatStoodStillIsFoundUnlessItIsSet) {
-  const std::string begin =
-      "steps:\n  - boot\n  - start: {workload: ticker, as: t, args: {skew: 1s, grace: 2s}}\n  - pause\n"
-      "  - inject: {fault: host.wait, args: {by: 4s}}\n";
-  const std::string stopped = begin + "  - resume\n  - run_for: 4s\n  - check: t\n";
-  const std::string kept = begin + "  - snapshot: {id: s1}\n  - resume\n  - run_for: 4s\n  - check: t\n";
-  const std::string prepared =
-      "steps:\n  - boot\n  - start: {workload: ticker, as: t, args: {skew: 1s, grace: 2s}}\n"
-      "  - snapshot: {id: s1, resume: false}\n  - inject: {fault: host.wait, args: {by: 4s}}\n  - resume\n  - "
-      "run_for: 4s\n  - check: t\n";
+  const auto standing_still = [](const std::string& steps) {
+    return "steps:\n  - boot\n  - start: {workload: ticker, as: t, args: {skew: 1s, grace: 2s}}\n" + steps +
+           "  - run_for: 4s\n  - check: t\n";
+  };
+  const std::string wait = "  - inject: {fault: host.wait, args: {by: 4s}}\n";
+  const std::string stopped = standing_still("  - pause\n" + wait + "  - resume\n");
+  const std::string kept = standing_still("  - pause\n" + wait + "  - snapshot: {id: s1}\n  - resume\n");
+  const std::string prepared = standing_still("  - snapshot: {id: s1, resume: false}\n" + wait + "  - resume\n");
+  const std::string stored = standing_still(
+      "  - inject: {fault: host.wait, args: {by: 4s}, when: {phase: \"pause.save-state\"}}\n  - snapshot: {id: s1}\n");
   const std::string unset =
       "runtime: {restore: {set_clock: false}}\nexpect: [{verdict: fail, findings: [clock-skew]}]\n";
   EXPECT_EQ(run({write_scenario("stopped", stopped), write_scenario("stopped-unset", stopped + unset),
-                 write_scenario("kept", kept), write_scenario("kept-unset", kept + unset),
-                 write_scenario("prepared", prepared), write_scenario("prepared-unset", prepared + unset)}),
+                 write_scenario("kept", kept), write_scenario("prepared", prepared), write_scenario("stored", stored),
+                 write_scenario("stored-unset", stored + unset),
+                 write_scenario("not-prepared", stored + "runtime: {quiesce: {enabled: false}}\n")}),
             0)
       << out() << err();
 }

@@ -96,7 +96,7 @@ Awaitable<std::vector<report::Finding>> HeldConnections::look() {
   }
   std::vector<report::Finding> found;
   collect("connection-lost", "ended although they must live", is_lost, found);
-  collect("hang", "are still open: their clients wait for a guest that will never answer", must_be_dead, found);
+  collect("hang", "are still open although they must end", must_be_dead, found);
   co_return found;
 }
 

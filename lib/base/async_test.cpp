@@ -1,7 +1,10 @@
 #include "lib/base/async.h"
 
+#include <optional>
 #include <thread>
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
@@ -72,6 +75,26 @@ TEST(Event, WakesAllWaitersAndStaysSet) {
   context.restart();
   context.poll();
   EXPECT_EQ(woken, 3);
+}
+
+TEST(Event, AWaitThatIsCancelledSaysSoAndThrowsNothing) {
+  asio::io_context context;
+  Event event(context.get_executor());
+  asio::cancellation_signal cancel;
+  std::exception_ptr thrown;
+  std::optional<Result<void>> outcome;
+  asio::co_spawn(
+      context, event.wait(),
+      asio::bind_cancellation_slot(cancel.slot(), [&](const std::exception_ptr& defect, Result<void> result) {
+        thrown = defect;
+        outcome = std::move(result);
+      }));
+  context.poll();
+  cancel.emit(asio::cancellation_type::terminal);
+  context.poll();
+  EXPECT_FALSE(thrown);
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->error().kind(), ErrorKind::kCancelled);
 }
 
 TEST(Event, AWaitCanBeCancelled) {
