@@ -49,10 +49,7 @@ class FieldBuilder {
 
   /// Text (or each text of a list) must match all of `pattern`, which ECMAScript and POSIX (extended) read alike; `meaning` completes "expected ...".
   FieldBuilder& matching(std::string pattern, std::string meaning) {
-    refine([pattern, meaning](TypeInfo& type) {
-      type.expects = meaning;
-      type.schema = {{"type", "string"}, {"pattern", "^(" + pattern + ")$"}};
-    });
+    refine([pattern, meaning](TypeInfo& type) { limit_to_pattern(type, pattern, meaning); });
     return each_text([pattern, meaning](Reader& reader, const Node& node, const std::string& text) {
       check_pattern(reader, node, text, pattern, meaning);
     });

@@ -40,9 +40,10 @@ std::vector<double> pause(const RunResult& result) {
 }
 
 const Registration<MeasureKind> kMeasures[] = {
-    Registration<MeasureKind>{{"restore_to_healthy",
-                               "From the restore request until health and one exec have answered.",
-                               [](const RunResult& result) { return result.times_to_healthy(); }}},
+    Registration<MeasureKind>{
+        {"restore_to_healthy",
+         "From the restore request until health and one exec have answered, as await_healthy sees it.",
+         [](const RunResult& result) { return result.times_to_healthy(); }}},
     Registration<MeasureKind>{{"restore_slowdown",
                                "How much longer a guest's restore took than its first one from the same snapshot.",
                                restore_slowdown}},

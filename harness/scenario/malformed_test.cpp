@@ -67,6 +67,7 @@ const Malformed kMalformed[] = {
     {STEPS "vm: {memory: 256MB}\n", "4:14", "vm.memory: expected a size"},
     {STEPS "vm: {memory: 1MiB}\n", "4:14", "vm.memory: expected a size such as 256MiB from 64MiB to 1TiB, got '1MiB'"},
     {STEPS "vm: {memory: 65MiB}\n", "4:14", "vm.memory: expected a multiple of 2MiB, got '65MiB'"},
+    {STEPS "vm: {memory: 126MiB}\n", "4:14", "vm.memory: 126MiB are too little for the default image"},
     {STEPS "vm: {memory: 99999999TiB}\n", "4:14", "vm.memory: expected a size"},
     {STEPS "vm: {vcpus: 0}\n", "4:13", "vm.vcpus: expected a whole number from 1 to 64, got '0'"},
     {STEPS "vm: {vcpus: two}\n", "4:13", "vm.vcpus: expected a whole number"},

@@ -43,6 +43,11 @@ void limit_info(TypeInfo& type, const nlohmann::json& low, const nlohmann::json&
   type.expects += fmt::format(" from {} to {}", shown(low), shown(high));
 }
 
+void limit_to_pattern(TypeInfo& type, const std::string& pattern, const std::string& meaning) {
+  type.expects = meaning;
+  type.schema = {{"type", "string"}, {"pattern", "^(" + pattern + ")$"}};
+}
+
 void limit_to_names(TypeInfo& type, const NameLookup& lookup) {
   nlohmann::json& schema = type.schema.contains("items") ? type.schema["items"] : type.schema;
   schema = {{"type", "string"}, {"enum", lookup.names()}};

@@ -25,8 +25,9 @@ bool check_name(Reader& reader, const Node& node, const std::string& text, const
 bool check_pattern(Reader& reader, const Node& node, const std::string& text, const std::string& pattern,
                    const std::string& meaning);
 
-/// Adds to a type that it is limited to a range, or to names.
+/// Adds to a type that it is limited to a range, to what a pattern matches, or to names.
 void limit_info(TypeInfo& type, const nlohmann::json& low, const nlohmann::json& high);
+void limit_to_pattern(TypeInfo& type, const std::string& pattern, const std::string& meaning);
 void limit_to_names(TypeInfo& type, const NameLookup& lookup);
 
 }  // namespace snaphammer::scenario
