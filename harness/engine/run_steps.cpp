@@ -23,10 +23,8 @@ Async<void> RunContext::run(const scenario::StepList& steps) {
 }
 
 Async<void> RunContext::run_step(const scenario::Step& step) {
-  if (step.ends_guest()) {
-    co_await hear_last_words();
-    co_await diagnose_hang();
-  }
+  if (step.ends_guest() || step.stops_guest()) co_await hear_last_words();
+  if (step.ends_guest()) co_await diagnose_hang();
   events_.phase(step.name());
   const std::string what = fmt::format("step {} (line {})", step.name(), step.where.line);
   log_info("run", "{}", what);

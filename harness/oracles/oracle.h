@@ -49,8 +49,8 @@ class Oracle {
   virtual Async<void> workload_stops(engine::RunContext&, std::string /*as*/) { return completed(Result<void>()); }
   /// `frozen`: what the guest did before is in the snapshot of that name.
   virtual void snapshot_taken(const std::string& /*id*/, TimePoint /*frozen*/) {}
-  /// A step is about to end the guest, which runs and has workloads: the last chance to ask it. An error says that it could
-  /// not be asked, which need not mean anything.
+  /// A step is about to end or stop the guest, which runs and has workloads: perhaps the last chance to ask it. An error
+  /// says that it could not be asked, which need not mean anything.
   virtual Async<void> last_words(engine::RunContext&) { return completed(Result<void>()); }
   /// The guest that is there now is about to end; one of a snapshot may follow.
   virtual void guest_leaves() {}

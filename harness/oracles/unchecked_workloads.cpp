@@ -42,9 +42,9 @@ class UncheckedWorkloads final : public Oracle {
 
 const OracleRegistration<UncheckedWorkloads> kRegistration{
     {"unchecked-workloads",
-     "Checks the workloads that have ended, or found something, since their last check: at the run's end, and before a "
-     "step "
-     "replaces their guest while no fault acts.",
+     "Checks the workloads that have ended, or found something, since their last check: at the run's end, and, while "
+     "no "
+     "fault acts, before a step stops or replaces their guest.",
      {"unhealthy", "stale-page", "lost-write", "heap-corruption", "not-unique", "clock-skew", "leak", "hang"}}};
 
 }  // namespace

@@ -1,10 +1,13 @@
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "harness/report/campaign.h"
@@ -13,6 +16,7 @@
 #include "harness/report/summary_table.h"
 #include "harness/report/testing/golden.h"
 #include "lib/base/testing/temporary_directory.h"
+#include "lib/base/unique_fd.h"
 
 namespace snaphammer::report {
 namespace {
@@ -434,6 +438,27 @@ TEST_F(Reporters, SeveralWriteTheirFilesWhenTheCampaignEnds) {
   EXPECT_EQ(read("a.tap"), render_tap(campaign()));
   EXPECT_EQ(read("b.json"), render_json(campaign()));
   EXPECT_EQ(std::distance(fs::directory_iterator(directory_), fs::directory_iterator()), 2);
+}
+
+TEST_F(Reporters, AFifoOrALinkIsWrittenToAndStaysOne) {
+  ASSERT_EQ(::mkfifo((directory_ / "fifo").c_str(), 0600), 0);
+  const UniqueFd reader(::open((directory_ / "fifo").c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  ASSERT_TRUE(reader);
+  std::ofstream(directory_ / "file") << "old";
+  fs::create_symlink(directory_ / "file", directory_ / "link");
+  fs::create_symlink(directory_ / "new", directory_ / "ahead");
+  auto reporters = make_reporters("tap=" + (directory_ / "fifo").string() + ",json=" + (directory_ / "link").string() +
+                                  ",markdown=" + (directory_ / "ahead").string());
+  ASSERT_TRUE(reporters) << reporters.error().describe();
+  for (const auto& reporter : *reporters) ASSERT_TRUE(reporter->campaign_ended(campaign()));
+  std::string piped(65536, '\0');
+  piped.resize(static_cast<std::size_t>(std::max<ssize_t>(0, ::read(reader.get(), piped.data(), piped.size()))));
+  EXPECT_EQ(piped, render_tap(campaign()));
+  EXPECT_TRUE(fs::is_fifo(directory_ / "fifo"));
+  EXPECT_TRUE(fs::is_symlink(directory_ / "link"));
+  EXPECT_EQ(read("file"), render_json(campaign()));
+  EXPECT_TRUE(fs::is_symlink(directory_ / "ahead"));
+  EXPECT_EQ(read("new"), render_markdown(campaign()));
 }
 
 TEST_F(Reporters, WhatCannotBeWrittenIsAnError) {

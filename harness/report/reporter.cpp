@@ -15,15 +15,21 @@ Result<void> write_text(const std::filesystem::path& file, const std::string& te
     if (!written || std::fflush(stdout) != 0) return errno_error("write the report to standard output");
     return {};
   }
-  std::filesystem::path temporary = file;
-  temporary += ".part";
-  std::ofstream stream(temporary, std::ios::binary | std::ios::trunc);
+  // Who names a link, a FIFO or a device means what is behind it, and no file in its place.
+  std::error_code error;
+  std::filesystem::path target = file;
+  if (std::filesystem::is_symlink(file, error))
+    target = file.parent_path() / std::filesystem::read_symlink(file, error);
+  const bool in_place = std::filesystem::exists(target, error) && !std::filesystem::is_regular_file(target, error);
+  std::filesystem::path written = target;
+  if (!in_place) written += ".part";
+  std::ofstream stream(written, std::ios::binary | std::ios::trunc);
   stream << text;
   stream.close();
-  if (!stream) return errno_error(fmt::format("write the report {}", temporary.string()));
-  std::error_code error;
-  std::filesystem::rename(temporary, file, error);
-  if (error) return errno_error(fmt::format("write the report {}", file.string()), error.value());
+  if (!stream) return errno_error(fmt::format("write the report {}", written.string()));
+  if (in_place) return {};
+  std::filesystem::rename(written, target, error);
+  if (error) return errno_error(fmt::format("write the report {}", target.string()), error.value());
   return {};
 }
 

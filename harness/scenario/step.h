@@ -44,6 +44,8 @@ class Step {
   virtual bool keeps_deadline() const = 0;
   /// Whether run() begins with the end of the present guest.
   virtual bool ends_guest() const = 0;
+  /// Whether run() stops the guest, or leaves it to a later step to let it go on.
+  virtual bool stops_guest() const = 0;
   /// What run() is expected to take.
   virtual Duration foreseen() const = 0;
   /// Tells what it needs and what it leaves behind; see course.h.

@@ -12,7 +12,8 @@
 // execute() is part of the format and refused as not available in this build. A step that does not end within its
 // `timeout` is the finding `hang`, or what Options::kOverdue says; one whose execute() takes the timeout as its second
 // argument, a std::optional<Duration>, judges that by itself. One that ends the guest has Options::kEndsGuest: what hung
-// is looked at before, outside of its `timeout`, and what hangs in it before the `timeout` ends it. A function
+// is looked at before, outside of its `timeout`, and what hangs in it before the `timeout` ends it; one that stops it has
+// Options::kStopsGuest. Before both, workloads are heard that have something to say. A function
 // `Duration expected_time(const Options&)` beside execute() says what a step takes that takes as long as its options say,
 // and `void follow(const Options&, Course&)` what it needs to work at all: see course.h.
 #pragma once
@@ -79,6 +80,9 @@ class StepRegistration {
     bool keeps_deadline() const override { return KeepsDeadline<Options>; }
     bool ends_guest() const override {
       return requires { Options::kEndsGuest; };
+    }
+    bool stops_guest() const override {
+      return requires { Options::kStopsGuest; };
     }
     Duration foreseen() const override {
       if constexpr (requires { expected_time(keys.options); }) {

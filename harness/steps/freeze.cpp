@@ -97,6 +97,7 @@ void describe(Union<FreezePoint>& shapes) {
 }
 
 struct Freeze {
+  static constexpr bool kStopsGuest = true;
   FreezePoint at;
 };
 void describe(Fields<Freeze>& fields) { fields.add("at", &Freeze::at, "Where vCPUs stop.").required(); }

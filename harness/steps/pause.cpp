@@ -9,7 +9,9 @@ using scenario::Course;
 using scenario::Fields;
 using scenario::Guest;
 
-struct Pause {};
+struct Pause {
+  static constexpr bool kStopsGuest = true;
+};
 void describe(Fields<Pause>&) {}
 
 void follow(const Pause&, Course& course) {

@@ -19,7 +19,8 @@ void follow(const Resume&, Course& course) {
 
 Async<void> execute(const Resume&, engine::RunContext& run) { return run.resume(); }
 
-const scenario::StepRegistration<Resume> registration{"resume", "Lets vCPUs run again.", "resume: {}"};
+const scenario::StepRegistration<Resume> registration{
+    "resume", "Lets vCPUs run again, and sets the guest's wall clock, which stood still with them.", "resume: {}"};
 
 }  // namespace
 }  // namespace snaphammer::steps

@@ -21,6 +21,7 @@ void describe(Choices<Type>& words) {
 }
 
 struct Snapshot {
+  static constexpr bool kStopsGuest = true;
   std::string id;  ///< Never empty after reading.
   Type type = Type::kFull;
   bool resume = true;
