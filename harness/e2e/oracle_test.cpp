@@ -79,15 +79,15 @@ TEST_F(Oracles, AWorkloadThatNoStepChecksIsHeardWhenItHasEndedOrFoundSomething) 
 // A pause is to its clocks what a snapshot is: whoever lets the guest go on sets them.
 TEST_F(Oracles, TheClockOfAGuestThatStoodStillIsFoundUnlessItIsSet) {
   const auto standing_still = [](const std::string& steps) {
-    return "steps:\n  - boot\n  - start: {workload: ticker, as: t, args: {skew: 1s, grace: 2s}}\n" + steps +
-           "  - run_for: 4s\n  - check: t\n";
+    return "steps:\n  - boot\n  - start: {workload: ticker, as: t, args: {skew: 500ms, grace: 1s}}\n" + steps +
+           "  - run_for: 3s\n  - check: t\n";
   };
-  const std::string wait = "  - inject: {fault: host.wait, args: {by: 4s}}\n";
+  const std::string wait = "  - inject: {fault: host.wait, args: {by: 3s}}\n";
   const std::string stopped = standing_still("  - pause\n" + wait + "  - resume\n");
   const std::string kept = standing_still("  - pause\n" + wait + "  - snapshot: {id: s1}\n  - resume\n");
   const std::string prepared = standing_still("  - snapshot: {id: s1, resume: false}\n" + wait + "  - resume\n");
   const std::string stored = standing_still(
-      "  - inject: {fault: host.wait, args: {by: 4s}, when: {phase: \"pause.save-state\"}}\n  - snapshot: {id: s1}\n");
+      "  - inject: {fault: host.wait, args: {by: 3s}, when: {phase: \"pause.save-state\"}}\n  - snapshot: {id: s1}\n");
   const std::string unset =
       "runtime: {restore: {set_clock: false}}\nexpect: [{verdict: fail, findings: [clock-skew]}]\n";
   EXPECT_EQ(run({write_scenario("stopped", stopped), write_scenario("stopped-unset", stopped + unset),
