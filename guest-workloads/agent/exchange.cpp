@@ -77,6 +77,12 @@ Awaitable<bool> Exchange::fail(unsigned status, const Error& error) {
 
 Awaitable<bool> Exchange::fail(const Error& error) { co_return co_await fail(status_of(error.kind()), error); }
 
+Awaitable<bool> Exchange::conclude(Result<void> done) {
+  if (!done) co_return co_await fail(done.error());
+  const nlohmann::json nothing = nlohmann::json::object();
+  co_return co_await respond(200, nothing);
+}
+
 Awaitable<bool> Exchange::begin_stream(std::string lines) {
   std::string bytes = head(200, "application/x-ndjson", "Transfer-Encoding: chunked", request_.keep_alive());
   if (!lines.empty()) bytes += chunk_of(lines);

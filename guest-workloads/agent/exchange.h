@@ -50,6 +50,8 @@ class Exchange {
   /// {"error", "advice"} with `status`, or with the one that the error's kind suggests.
   Awaitable<bool> fail(unsigned status, const Error& error);
   Awaitable<bool> fail(const Error& error);
+  /// {} when it was done, or its error.
+  Awaitable<bool> conclude(Result<void> done);
 
   Awaitable<bool> begin_stream(std::string lines);
   Awaitable<bool> write(std::string lines);

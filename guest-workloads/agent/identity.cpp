@@ -63,14 +63,9 @@ Awaitable<void> IdentityService::answer_init(Exchange& exchange) {
 }
 
 Awaitable<void> IdentityService::answer_clock(Exchange& exchange) {
-  const Result<void> done =
+  Result<void> done =
       read_request<ClockRequest>(exchange).and_then([this](const ClockRequest& request) { return set_clock(request); });
-  if (done) {
-    const nlohmann::json nothing = nlohmann::json::object();
-    co_await exchange.respond(200, nothing);
-  } else {
-    co_await exchange.fail(done.error());
-  }
+  co_await exchange.conclude(std::move(done));
 }
 
 Result<InitReport> IdentityService::apply(const InitRequest& request) {

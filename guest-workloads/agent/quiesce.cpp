@@ -14,15 +14,6 @@ using agent::QuiescePorts;
 
 constexpr Duration kResumeLimit = std::chrono::seconds(10);
 
-Awaitable<void> answer(Exchange& exchange, Result<void> done) {
-  if (done) {
-    const nlohmann::json nothing = nlohmann::json::object();
-    co_await exchange.respond(200, nothing);
-  } else {
-    co_await exchange.fail(done.error());
-  }
-}
-
 }  // namespace
 
 void QuiesceService::add_routes(Router& router) {
@@ -39,16 +30,16 @@ Awaitable<void> QuiesceService::answer_prepare(Exchange& exchange) {
     co_return;
   }
   auto prepared = co_await prepare(*request, exchange.since());
-  co_await answer(exchange, prepared);
+  co_await exchange.conclude(prepared);
 }
 
 Awaitable<void> QuiesceService::answer_undo(Exchange& exchange) {
   auto undone = co_await undo(exchange.since());
-  co_await answer(exchange, undone);
+  co_await exchange.conclude(undone);
 }
 
 Awaitable<void> QuiesceService::answer_drop_page_cache(Exchange& exchange) {
-  co_await answer(exchange, system_.drop_page_cache());
+  co_await exchange.conclude(system_.drop_page_cache());
 }
 
 Result<void> QuiesceService::is_still_wanted(TimePoint asked) const {

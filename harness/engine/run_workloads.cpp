@@ -122,7 +122,7 @@ Awaitable<void> RunContext::hear_last_words() {
   if (faults_.acting()) co_return;  // Which may be about packets, and is for the steps to meet.
   for (const auto& oracle : oracles_) {
     auto heard = co_await oracle->last_words(*this);
-    if (!heard) log_warning("run", "before its end the guest could not be asked: {}", heard.error().describe());
+    if (!heard) log_warning("run", "before this step the guest could not be asked: {}", heard.error().describe());
   }
 }
 

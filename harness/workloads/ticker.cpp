@@ -23,7 +23,7 @@ void describe(Fields<Ticker>& fields) {
 const scenario::Registration<scenario::WorkloadKind> kRegistration{
     {"ticker",
      "Runs timers of several kinds, and compares monotonic, wall and hardware clock with each other; the wall clock "
-     "has to be set after a restore.",
+     "has to be set after a restore or a pause.",
      "start: {workload: ticker, args: {skew: 2s}}", scenario::args_of<Ticker>()}};
 
 }  // namespace
