@@ -10,10 +10,12 @@
 #include "harness/cli/github.h"
 #include "harness/cli/leftover_lines.h"
 #include "harness/doctor/host_facts.h"
+#include "harness/engine/host_memory.h"
 #include "harness/engine/journal.h"
 #include "harness/engine/runtime_directory.h"
 #include "harness/report/reporter.h"
 #include "harness/report/summary_table.h"
+#include "lib/base/shell_word.h"
 #include "lib/vmm/accel_probe.h"
 
 namespace snaphammer::cli {
@@ -59,16 +61,10 @@ std::string plural(std::size_t count, std::string_view noun) {
 
 void print_summary(std::ostream& out, std::size_t width, const engine::CampaignSettings& settings,
                    const engine::CampaignEnd& end) {
-  const report::Summary summary = report::summarize(end.results.runs);
-  out << "\n" << report::summary_table(end.results.runs, width);
-  out << fmt::format(
-      "\n{} of {} in {:.1f} s: {} as expected{}, {} unexpected, {} inconclusive, {} error, {} skipped{}\n",
-      end.results.runs.size(), plural(end.planned, "run"), end.results.seconds, summary.as_expected,
-      summary.flaky > 0 ? fmt::format(" ({} flaky)", summary.flaky) : "", summary.unexpected, summary.inconclusive,
-      summary.error, summary.skipped, summary.known > 0 ? fmt::format(", {} known", summary.known) : "");
+  out << "\n" << report::summary_table(end.results.runs, width) << "\n" << report::summary_line(end.results) << "\n";
   if (end.interrupted) out << "interrupted: the results are of what had finished\n";
-  if (end.results.runs.size() < end.planned) {
-    out << "to go on: snaphammer run --resume " << settings.directory.string() << "\n";
+  if (end.results.unfinished > 0) {
+    out << "to go on: snaphammer run --resume " << shell_word(settings.directory.string()) << "\n";
   }
   out << "results: " << settings.directory.string() << "\n" << std::flush;
 }
@@ -101,6 +97,15 @@ Result<std::map<std::string, std::string>> notes_from(const std::vector<std::str
   return notes;
 }
 
+// Said beforehand, for whoever wonders later why fewer are under way.
+std::string memory_bound(const std::vector<scenario::RunPlan>& plans, const engine::CampaignSettings& settings) {
+  if (!settings.memory || settings.parallel == 1) return {};
+  ByteCount largest = 0;
+  for (const scenario::RunPlan& plan : plans) largest = std::max(largest, scenario::expected_memory(plan));
+  if (largest <= *settings.memory / settings.parallel) return {};
+  return fmt::format(" as far as {} MiB of memory hold them", *settings.memory >> 20);
+}
+
 Duration time_to_do(const std::vector<scenario::RunPlan>& plans, const Place& place) {
   Duration all{};
   for (std::size_t i = 0; i < plans.size(); ++i)
@@ -124,6 +129,7 @@ Result<engine::CampaignSettings> prepare_at(const Place& place, Session& session
                                     .caches = engine::Caches::of(session.environment),
                                     .installation = installation,
                                     .parallel = runs_at_a_time(options.parallel),
+                                    .memory = engine::available_memory(),
                                     .fail_fast = options.fail_fast,
                                     .retries = options.retries,
                                     .known = options.known,
@@ -157,7 +163,9 @@ void CampaignOptions::declare(CLI::App& app) {
 }
 
 void CampaignOptions::declare_runs(CLI::App& app) {
-  app.add_option("-j,--jobs", parallel, "Runs at a time (default: half as many as there are CPUs)")
+  app.add_option(
+         "-j,--jobs", parallel,
+         "Runs at a time, as far as the host's memory holds their guests (default: half as many as there are CPUs)")
       ->check(CLI::Range(1u, 1024u));
   app.add_option("--out", out, "Directory for results and artifacts (default: snaphammer-out/ID)")->type_name("DIR");
 }
@@ -165,6 +173,7 @@ void CampaignOptions::declare_runs(CLI::App& app) {
 Result<engine::CampaignSettings> prepare(Session& session, const CampaignOptions& options,
                                          const std::vector<scenario::RunPlan>& plans) {
   SNAP_ASSIGN(const Place place, place_of(options));
+  SNAP_TRY(engine::expect_no_results(place.directory));
   return prepare_at(place, session, options, plans);
 }
 
@@ -193,8 +202,8 @@ Result<engine::CampaignEnd> conduct(Session& session, const CampaignOptions& opt
   if (!options.quiet) {
     const std::string done =
         place.finished.empty() ? "" : fmt::format(" ({} of them done before)", place.finished.size());
-    out << fmt::format("campaign {}: {}{}, {} at a time\n", place.id, plural(plans.size(), "run"), done,
-                       settings.parallel)
+    out << fmt::format("campaign {}: {}{}, {} at a time{}\n", place.id, plural(plans.size(), "run"), done,
+                       settings.parallel, memory_bound(plans, settings))
         << std::flush;
   }
   Audience audience(*display, reporters);

@@ -235,6 +235,31 @@ TEST_F(CliTest, AFilterThatMatchesNothingIs2AndAnEmptyShardIsNot) {
   EXPECT_EQ(run({scenario("a", {"pass"}), "--shard", "3/2"}), 2);
 }
 
+TEST_F(CliTest, AnEmptyValueIsNotTakenForNone) {
+  for (const char* option : {"--shard", "--seed", "--filter", "--out", "--report", "--known"}) {
+    EXPECT_EQ(snaphammer({"run", scenario("a", {"pass"}), option, ""}), 2) << option;
+    EXPECT_THAT(err(), HasSubstr(option)) << option;
+  }
+  EXPECT_EQ(snaphammer({"run", ""}), 2);
+  EXPECT_THAT(err(), HasSubstr("PATH is empty"));
+  EXPECT_FALSE(fs::exists("snaphammer-out"));
+}
+
+TEST_F(CliTest, ResultsThatCannotBeKeptAre2BeforeAnyRun) {
+  write("file", "mine");
+  EXPECT_EQ(snaphammer({"run", scenario("a", {"pass"}), "--out", directory_ / "file"}), 2);
+  EXPECT_THAT(err(), AllOf(HasSubstr("create " + (directory_ / "file").string()), HasSubstr("--out")));
+  EXPECT_EQ(run({scenario("a", {"pass"}), "--report", "tap=" + (directory_ / "none/a.tap").string()}), 2);
+  EXPECT_THAT(err(), HasSubstr("none is no directory"));
+  EXPECT_FALSE(fs::exists(directory_ / "out")) << "nothing was begun";
+}
+
+TEST_F(CliTest, WhatIsShownToBePastedIsQuotedForAShell) {
+  fs::create_directory(directory_ / "my files");
+  EXPECT_EQ(snaphammer({"run", scenario("a", {"fail"}), "--out", directory_ / "my files/out"}), 1);
+  EXPECT_THAT(out(), HasSubstr("again: snaphammer replay '" + (directory_ / "my files/out/runs/a.s1").string() + "'"));
+}
+
 TEST_F(CliTest, MachineOutputHasStandardOutputForItself) {
   EXPECT_EQ(run({scenario("a", {"pass"}), "--report", "json=-"}), 0) << err();
   EXPECT_EQ(nlohmann::json::parse(out()).at("summary").at("total"), 1);

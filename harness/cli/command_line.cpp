@@ -79,6 +79,15 @@ std::optional<int> refuse_leftover(const CLI::App& app, const std::string& comma
                      nearest.empty() ? help : "did you mean '" + std::string(nearest) + "'?");
 }
 
+// An option with nothing as its value, as of a variable that a script thought was set, would be as if it were not there.
+std::optional<int> refuse_empty(const CLI::App& app) {
+  for (const CLI::Option* option : app.get_options()) {
+    if (std::ranges::none_of(option->results(), &std::string::empty)) continue;
+    return usage_error(option->get_name() + " is empty", "see `snaphammer " + app.get_name() + " --help`");
+  }
+  return std::nullopt;
+}
+
 int run(Command& command, Session& session) {
   const Result<int> code = command.run(session);
   session.out.flush();
@@ -137,6 +146,7 @@ int run_command_line(int argc, const char* const* argv, const Parts& parts) {
                        scenario::advise_names(rest.front(), public_commands(commands)));
   }
   if (const auto refused = refuse_leftover(*chosen.front(), chosen.front()->get_name())) return *refused;
+  if (const auto refused = refuse_empty(*chosen.front())) return *refused;
   Session session = make_session(parts, app, commands);
   return run(*by_app.at(chosen.front()), session);
 }

@@ -19,13 +19,14 @@ std::set<std::string> finding_ids(const report::RunResult& run) {
   return ids;
 }
 
-std::optional<report::RunResult> read_result(const fs::path& file) {
-  const Result<std::string> text = engine::read_file(file);
-  if (!text) return std::nullopt;
-  const auto json = nlohmann::ordered_json::parse(*text, nullptr, /*allow_exceptions=*/false);
-  if (json.is_discarded()) return std::nullopt;
+// Nothing where there is none.
+Result<std::optional<report::RunResult>> read_result(const fs::path& file) {
+  if (!fs::exists(file)) return std::nullopt;
+  SNAP_ASSIGN(const std::string text, engine::read_file(file));
+  const auto json = nlohmann::ordered_json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (json.is_discarded()) return Error(ErrorKind::kInvalid, file.string() + ": not JSON");
   Result<report::RunResult> result = report::run_result_from_json(json);
-  if (!result) return std::nullopt;
+  if (!result) return result.error().in(file.string());
   return *std::move(result);
 }
 
@@ -38,7 +39,8 @@ Result<EarlierRun> read_earlier_run(const fs::path& run) {
         .advise("RUN is a directory below runs/ of a campaign's results, with a plan.json in it");
   }
   SNAP_ASSIGN(scenario::RunPlan plan, engine::read_plan(artifacts / "plan.json"));
-  return EarlierRun{std::move(plan), read_result(artifacts / "result.json")};
+  SNAP_ASSIGN(auto result, read_result(artifacts / "result.json"));
+  return EarlierRun{std::move(plan), std::move(result)};
 }
 
 bool came_back(const report::RunResult& original, const report::RunResult& again) {

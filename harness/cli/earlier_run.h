@@ -18,7 +18,8 @@ struct EarlierRun {
   std::optional<report::RunResult> result;  ///< A worker that crashed has left none.
 };
 
-/// `run`: its artifacts, or the plan.json in them. kInvalid when there is no plan, or none that this build can read.
+/// `run`: its artifacts, or the plan.json in them. kInvalid when there is no plan, or when plan or result cannot be read
+/// by this build.
 Result<EarlierRun> read_earlier_run(const std::filesystem::path& run);
 
 /// The same verdict, and every kind of finding again; more are no matter. Real machines are not deterministic: what comes

@@ -10,7 +10,9 @@
 #include "harness/cli/command.h"
 #include "harness/cli/earlier_run.h"
 #include "harness/engine/atomic_file.h"
+#include "harness/engine/run_paths.h"
 #include "harness/scenario/shrink.h"
+#include "lib/base/writable.h"
 
 namespace snaphammer::cli {
 namespace {
@@ -94,7 +96,12 @@ class Trials {
     for (unsigned i = 0; i < count; ++i) plans[i].id += fmt::format(".try{}", first + i + 1);
     runs_ += count;
     Silent silent;
-    return engine::run_campaign(std::move(plans), settings, silent);
+    SNAP_ASSIGN(engine::CampaignEnd end, engine::run_campaign(std::move(plans), settings, silent));
+    // Hundreds of candidates would fill the disk, and none is looked at: the run that is shrunk has kept its own.
+    for (const report::RunResult& one : end.results.runs) {
+      fs::remove_all(engine::RunPaths{.artifacts = settings.directory / one.artifacts}.snapshots());
+    }
+    return end;
   }
 
   engine::CampaignSettings settings_;
@@ -115,7 +122,13 @@ class ShrinkCommand : public Command {
     app.add_option("RUN", run_, "The run's artifacts: DIR/runs/ID, or the plan.json in it")->required();
     app.add_option("--to", to_, "Where the smaller scenario is written (default: NAME-shrunk.yaml)")->type_name("FILE");
     app.add_option("--share", bounds_.share, "In which share of the tries it must come back, above 0 and up to 1")
-        ->check(CLI::Range(0.0, 1.0))
+        ->check(CLI::Validator(
+            [](const std::string& text) {
+              double share = 0;
+              const bool good = CLI::detail::lexical_cast(text, share) && share > 0 && share <= 1;
+              return good ? std::string() : "'" + text + "' is no number above 0 and up to 1";
+            },
+            "NUMBER"))
         ->capture_default_str();
     app.add_option("--tries", bounds_.tries, "How often a candidate is tried, at most")
         ->check(CLI::Range(1u, 10'000u))
@@ -135,7 +148,11 @@ class ShrinkCommand : public Command {
 
   Result<int> run(Session& session) override {
     SNAP_ASSIGN(const EarlierRun earlier, read_earlier_run(run_));
-    if (!earlier.result || earlier.result->findings.empty()) {
+    if (!earlier.result) {
+      return Error(ErrorKind::kInvalid, earlier.plan.id + ": the worker of the run has left no result to come back")
+          .advise("`snaphammer replay` runs it again");
+    }
+    if (earlier.result->findings.empty()) {
       return Error(ErrorKind::kInvalid, earlier.plan.id + ": the run has no finding that could come back")
           .advise("`snaphammer report DIR` shows which runs have");
     }
@@ -143,6 +160,7 @@ class ShrinkCommand : public Command {
     if (fs::exists(to_)) {
       return Error(ErrorKind::kInvalid, to_.string() + ": is there already").advise("choose another with --to FILE");
     }
+    SNAP_TRY(check_can_write(to_));
     SNAP_ASSIGN(engine::CampaignSettings settings, prepare(session, options_, {earlier.plan}));
     session.out << fmt::format("{}: {}\n", earlier.plan.id, outcome_of(*earlier.result)) << std::flush;
     const fs::path directory = settings.directory;
@@ -159,7 +177,9 @@ class ShrinkCommand : public Command {
       const char* const end = shrunk.complete ? "nothing more can be left out" : "there may be more to leave out";
       session.out << fmt::format("{} cut{} in {} runs; {}\nscenario: {}\n", shrunk.cuts, shrunk.cuts == 1 ? "" : "s",
                                  trials.runs(), end, fs::absolute(to_).string());
-    } else if (!trials.interrupted()) {
+    } else if (trials.interrupted()) {
+      session.out << "interrupted before it came back; no scenario was written\n";
+    } else {
       session.out << "it did not come back with nothing left out; try more with --tries, or a smaller --share\n";
     }
     session.out << "results: " << directory.string() << "\n";

@@ -99,5 +99,24 @@ TEST_F(ShrinkCommandTest, ARunWithoutAFindingAndATakenFileAre2) {
   EXPECT_EQ(shrink(directory_ / "no-such"), 2);
 }
 
+TEST_F(ShrinkCommandTest, WhatCannotWorkIs2BeforeAnyRun) {
+  const std::string failed = failed_run({"fail"});
+  EXPECT_EQ(snaphammer({"shrink", failed, "--to", smaller(), "--out", directory_ / "out"}), 2);
+  EXPECT_THAT(err(), HasSubstr("has the results of another campaign"));
+  EXPECT_EQ(snaphammer({"shrink", failed, "--to", directory_ / "none" / "a.yaml"}), 2);
+  EXPECT_THAT(err(), HasSubstr("none is no directory"));
+  for (const char* share : {"0", "nan", "-1", "1.1", "half"}) {
+    EXPECT_EQ(shrink(failed, {"--share", share}), 2) << share;
+    EXPECT_THAT(err(), HasSubstr("above 0 and up to 1"));
+  }
+  std::ofstream(failed + "/result.json") << "{";
+  EXPECT_EQ(shrink(failed), 2);
+  EXPECT_THAT(err(), HasSubstr("result.json"));
+  fs::remove(failed + "/result.json");
+  EXPECT_EQ(shrink(failed), 2);
+  EXPECT_THAT(err(), HasSubstr("has left no result"));
+  EXPECT_FALSE(fs::exists(directory_ / "tries"));
+}
+
 }  // namespace
 }  // namespace snaphammer::cli

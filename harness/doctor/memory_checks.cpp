@@ -2,6 +2,7 @@
 #include <fstream>
 
 #include "harness/doctor/checks.h"
+#include "harness/engine/host_memory.h"
 
 namespace snaphammer::doctor {
 namespace {
@@ -19,16 +20,6 @@ std::string describe(UffdWay way) {
       return "userfaultfd(2), faults of user mode only";
   }
   return "?";
-}
-
-// The number after `key` in a file like /proc/meminfo.
-std::optional<std::uint64_t> number_after(const std::filesystem::path& file, std::string_view key) {
-  std::ifstream stream(file);
-  for (std::string word; stream >> word;) {
-    std::uint64_t number = 0;
-    if (word == key && stream >> number) return number;
-  }
-  return std::nullopt;
 }
 
 }  // namespace
@@ -60,16 +51,15 @@ Finding check_memfd(const Host& host) {
 }
 
 Finding check_memory(const Host& host) {
-  const auto kib = number_after(host.root / "proc/meminfo", "MemAvailable:");
-  if (!kib) {
+  const auto available = engine::available_memory(host.root);
+  if (!available) {
     return {State::kLimited, "/proc/meminfo does not say how much is available", "runs may be killed for memory",
             "mount /proc"};
   }
-  const ByteCount available = *kib << 10;
-  const std::string found = std::to_string(available >> 20) + " MiB available";
-  if (available >= kMemoryOfOneRun) return {.state = State::kGood, .found = found};
+  const std::string found = std::to_string(*available >> 20) + " MiB available";
+  if (*available >= kMemoryOfOneRun) return {.state = State::kGood, .found = found};
   return {State::kLimited, found, "a run with a 256 MiB guest may be killed for memory",
-          "free some: a run needs about " + std::to_string(kMemoryOfOneRun >> 20) + " MiB, times -j"};
+          "free some: a run needs about " + std::to_string(kMemoryOfOneRun >> 20) + " MiB"};
 }
 
 Finding check_huge_pages(const Host& host) {

@@ -22,8 +22,10 @@
 #include "harness/engine/atomic_file.h"
 #include "harness/engine/journal.h"
 #include "harness/engine/leftovers.h"
+#include "harness/engine/memory_budget.h"
 #include "harness/engine/runtime_directory.h"
 #include "harness/report/reporter.h"
+#include "lib/base/shell_word.h"
 
 namespace snaphammer::engine {
 namespace {
@@ -56,6 +58,7 @@ class Campaign {
         seconds_before_(state_.seconds),
         signals_(context_, SIGINT, SIGTERM, SIGHUP),
         clock_(context_),
+        memory_(context_.get_executor(), settings_.memory),
         stop_(context_.get_executor()) {
     for (std::size_t place = 0; place < plans_.size(); ++place) {
       const auto finished = state_.finished.find(place);
@@ -109,14 +112,14 @@ class Campaign {
     });
   }
 
-  bool may_start() const {
-    return !pending_.empty() && !interrupted_ && !journal_failed_ && !(settings_.fail_fast && failed_);
-  }
+  bool may_start() const { return !interrupted_ && !journal_failed_ && !(settings_.fail_fast && failed_); }
 
   Awaitable<void> run_slot(unsigned slot) {
-    while (may_start()) {
+    while (!pending_.empty() && may_start()) {
       const std::size_t index = pending_.front();
       pending_.pop_front();
+      const auto memory = co_await memory_.take(scenario::expected_memory(plans_[index]));
+      if (!memory || !may_start()) co_return;
       listener_.run_began(slot, plans_[index]);
       std::optional<report::RunResult> result = co_await run_until_settled(slot, plans_[index]);
       if (!result) co_return;
@@ -138,7 +141,7 @@ class Campaign {
       settled = result ? *std::move(result) : outcome_of_error(attempt, result.error());
       settled->seconds = std::chrono::duration<double>(SteadyClock::now() - began).count();
       settled->artifacts = fs::path("runs") / attempt.id;
-      settled->reproduce = "snaphammer replay " + artifacts_of(attempt).string();
+      settled->reproduce = "snaphammer replay " + shell_word(artifacts_of(attempt).string());
       settled->id = plan.id;
       settled->attempts = attempts;
       judge(plan, *settled);
@@ -223,7 +226,6 @@ class Campaign {
       if (!kept) own_errors_.push_back(kept.error().describe());
     }
     return {.results = state_.results(),
-            .planned = plans_.size(),
             .interrupted = interrupted_,
             .own_errors = std::move(own_errors_),
             .outdated = outdated()};
@@ -248,6 +250,7 @@ class Campaign {
   TimePoint written_ = began_;       // When results.json was.
   asio::signal_set signals_;
   asio::steady_timer clock_;
+  MemoryBudget memory_;
   StopRequest stop_;
   unsigned running_slots_ = 0;
   bool interrupted_ = false;
@@ -260,13 +263,11 @@ Result<void> prepare_directory(const fs::path& directory) {
   std::error_code error;
   fs::create_directories(directory, error);
   if (error) {
-    return errno_error("create " + directory.string(), error.value()).advise("name another directory with --out");
+    return errno_error("create " + directory.string(), error.value())
+        .as(ErrorKind::kInvalid)
+        .advise("name another directory with --out");
   }
-  if (fs::exists(directory / kResultsName) || has_journal(directory)) {
-    return Error(ErrorKind::kInvalid, directory.string() + ": has the results of another campaign")
-        .advise("name another directory with --out, or continue it with --resume");
-  }
-  return {};
+  return expect_no_results(directory);
 }
 
 Result<Journal> open_journal(const CampaignSettings& settings, const std::vector<scenario::RunPlan>& plans) {
@@ -287,6 +288,13 @@ Result<Journal> open_journal(const CampaignSettings& settings, const std::vector
 std::string new_campaign_id() {
   std::random_device random;
   return now_as("%Y%m%d-%H%M%S") + fmt::format("-{:04x}", random() & 0xffffu);
+}
+
+Result<void> expect_no_results(const fs::path& directory) {
+  std::error_code ignored;
+  if (!fs::exists(directory / kResultsName, ignored) && !has_journal(directory)) return {};
+  return Error(ErrorKind::kInvalid, directory.string() + ": has the results of another campaign")
+      .advise("name another directory with --out, or continue it with `snaphammer run --resume`");
 }
 
 Result<CampaignEnd> run_campaign(std::vector<scenario::RunPlan> plans, const CampaignSettings& settings,

@@ -12,6 +12,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,7 @@
 #include "harness/report/campaign.h"
 #include "harness/scenario/plan.h"
 #include "lib/base/result.h"
+#include "lib/base/units.h"
 
 namespace snaphammer::engine {
 
@@ -39,9 +41,10 @@ struct CampaignSettings {
   std::filesystem::path runtime_base;              ///< See runtime_base().
   Caches caches;
   Installation installation;
-  unsigned parallel = 1;   ///< Runs at a time.
-  bool fail_fast = false;  ///< Start nothing more after the first run that was not as expected.
-  unsigned retries = 0;    ///< How often a run is tried again that is neither as expected nor a known failure.
+  unsigned parallel = 1;                 ///< Runs at a time,
+  std::optional<ByteCount> memory = {};  ///< as far as this holds what they may take; nothing: no bound.
+  bool fail_fast = false;                ///< Start nothing more after the first run that was not as expected.
+  unsigned retries = 0;  ///< How often a run is tried again that is neither as expected nor a known failure.
   KnownFailures known = {};
   WorkerOptions worker;
 };
@@ -63,7 +66,6 @@ class CampaignListener {
 
 struct CampaignEnd {
   report::CampaignResult results;  ///< In the order of the plan; of the runs that finished, now or before a resume.
-  std::size_t planned = 0;
   bool interrupted = false;
   std::vector<std::string> own_errors;  ///< What the campaign itself did wrong or could not do.
   std::vector<std::string> outdated;    ///< Known failures that have had their day: KnownFailures::outdated().
@@ -71,6 +73,9 @@ struct CampaignEnd {
 
 /// Date, time and some random digits: "20260131-235959-4f1c".
 std::string new_campaign_id();
+
+/// kInvalid when `directory` has results of a campaign.
+Result<void> expect_no_results(const std::filesystem::path& directory);
 
 /// Runs them all. Blocks; call it from the main thread, which becomes the reaper of everything that workers leave.
 /// An error means that the campaign could not begin. A resumed one is refused when `plans` are not its own.

@@ -275,6 +275,40 @@ TEST_F(CampaignTest, ARunThatCannotBeKeptIsNotReported) {
   EXPECT_EQ(exit_code(end), 4);
 }
 
+TEST_F(CampaignTest, RunsWaitForMemoryThatOthersTake) {
+  settings_.parallel = 2;
+  settings_.memory = 1;  // Whatever a run takes is more: one at a time.
+  add_run("one", {"pass"});
+  add_run("two", {"pass"});
+  add_run("three", {"pass"});
+  EXPECT_THAT(run().results.runs, SizeIs(3));
+  std::erase_if(heard_, [](const std::string& what) { return what.starts_with("phase"); });
+  EXPECT_THAT(heard_, ElementsAre("began one.s1", "ended one.s1", "began two.s1", "ended two.s1", "began three.s1",
+                                  "ended three.s1"));
+}
+
+TEST_F(CampaignTest, RunsForWhichThereIsMemoryDoNotWait) {
+  settings_.parallel = 2;
+  settings_.memory = 1_GiB;
+  add_run("one", {"pass"});
+  add_run("two", {"pass"});
+  EXPECT_THAT(run().results.runs, SizeIs(2));
+  ASSERT_GE(heard_.size(), 2u);
+  EXPECT_THAT(std::vector(heard_.begin(), heard_.begin() + 2), ElementsAre("began one.s1", "began two.s1"));
+}
+
+TEST_F(CampaignTest, ARunThatWaitsForMemoryIsNotBegunAfterASignal) {
+  settings_.parallel = 2;
+  settings_.memory = 1;
+  stop_at_ = "wait";
+  add_run("stopped", {"child", "wait"});
+  add_run("never", {"pass"});
+  const CampaignEnd end = run();
+  EXPECT_TRUE(end.interrupted);
+  EXPECT_THAT(end.results.runs, IsEmpty());
+  EXPECT_EQ(end.results.unfinished, 2u);
+}
+
 TEST_F(CampaignTest, FailFastStartsNothingMore) {
   settings_.fail_fast = true;
   add_run("good", {"pass"});
@@ -282,7 +316,7 @@ TEST_F(CampaignTest, FailFastStartsNothingMore) {
   add_run("never", {"pass"});
   const CampaignEnd end = run();
   EXPECT_THAT(end.results.runs, SizeIs(2));
-  EXPECT_EQ(end.planned, 3u);
+  EXPECT_EQ(end.results.unfinished, 1u);
   EXPECT_EQ(exit_code(end), 1);
 }
 

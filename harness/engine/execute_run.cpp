@@ -19,7 +19,7 @@ std::string what_was_not_tried(RunContext& run, const report::RunResult& result,
   if (awaited) return "freeze: vCPUs were never stopped at " + *awaited;
   if (const auto idle = run.faults().idle()) return *idle;
   if (const auto measure = scenario::unmeasured_limit(limits, result)) {
-    return "limits: " + *measure + " was never measured";
+    return "limits: " + *measure;
   }
   return {};
 }
@@ -48,9 +48,12 @@ void conclude(report::RunResult& result, const std::string& not_tried, const Res
     return;
   }
   const Error& error = failed.error();
+  // What was refused because of the guest's state, or made to fail by a fault, is what the scenario has led to.
+  const bool scenario = error.kind() == ErrorKind::kRefused || error.kind() == ErrorKind::kUnavailable;
   const bool environment = error.kind() == ErrorKind::kUnfit || !oracles;
-  result.verdict = environment ? report::Verdict::kInconclusive : report::Verdict::kError;
-  result.message = error.describe();
+  result.verdict = environment || scenario ? report::Verdict::kInconclusive : report::Verdict::kError;
+  result.message = scenario ? Error(error).advise("with `on_error: continue` the run goes on after it").describe()
+                            : error.describe();
 }
 
 // The scenario asks for what this host has not: nothing is tried, and nothing said about the guest.
@@ -100,7 +103,7 @@ Async<report::RunResult> execute_run(scenario::RunPlan plan, RunPaths paths, Run
   result.expected = scenario::judge(plan, result).expected;
   // A snapshot is large, and evidence only of a run that did not go as it should.
   std::error_code ignored;
-  if (result.expected) std::filesystem::remove_all(paths.artifacts / "snapshots", ignored);
+  if (result.expected) std::filesystem::remove_all(paths.snapshots(), ignored);
   co_return result;
 }
 

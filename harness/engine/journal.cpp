@@ -232,6 +232,7 @@ report::CampaignResult JournalContent::results() const {
                                  .host = head.host,
                                  .started = head.started,
                                  .seconds = seconds,
+                                 .unfinished = planned - finished.size(),
                                  .notes = head.notes,
                                  .runs = {}};
   for (const auto& [place, result] : finished) results.runs.push_back(result);

@@ -114,8 +114,8 @@ Async<void> RunContext::tell_oracles_healthy() {
 
 Result<void> RunContext::open_store() {
   if (store_) return {};
-  SNAP_ASSIGN(store_, snapshot::SnapshotStore::open(paths_.artifacts / "snapshots",
-                                                    store_options(plan_.scenario->runtime.snapshot)));
+  SNAP_ASSIGN(store_,
+              snapshot::SnapshotStore::open(paths_.snapshots(), store_options(plan_.scenario->runtime.snapshot)));
   return {};
 }
 

@@ -46,11 +46,14 @@ void describe(Fields<Inflate>& fields) {
 class InflateBalloon final : public FaultWith<Inflate> {
  public:
   using FaultWith::FaultWith;
-  static void follow(const Inflate&, Course& course) { needs_guest(course); }
+  static void follow(const Inflate& inflate, Course& course) {
+    needs_guest(course);
+    course.needs_memory_above(inflate.by);
+  }
   Async<void> begin(engine::RunContext& run) override {
     CO_SNAP_ASSIGN(const ByteCount before, co_await actual_size(run));
     if (args().by >= before) {
-      co_return Error(ErrorKind::kInvalid, "the guest has only " + format_bytes(before) + " to give")
+      co_return Error(ErrorKind::kUnfit, "the guest has only " + format_bytes(before) + " to give")
           .advise("inflate by less");
     }
     CO_SNAP_TRY(co_await set_target(run, before - args().by));

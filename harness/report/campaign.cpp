@@ -1,5 +1,7 @@
 #include "harness/report/campaign.h"
 
+#include <fmt/format.h>
+
 #include "harness/report/json_fields.h"
 
 namespace snaphammer::report {
@@ -43,6 +45,13 @@ Summary summarize(const std::vector<RunResult>& runs) {
   return summary;
 }
 
+std::string missing_runs(const CampaignResult& campaign) {
+  if (campaign.unfinished == 0) return {};
+  const std::size_t planned = campaign.runs.size() + campaign.unfinished;
+  return fmt::format("{} of {} planned runs {} no result", campaign.unfinished, planned,
+                     campaign.unfinished == 1 ? "has" : "have");
+}
+
 ordered_json to_json(const CampaignResult& campaign) {
   const Summary summary = summarize(campaign.runs);
   ordered_json runs = ordered_json::array();
@@ -61,13 +70,25 @@ ordered_json to_json(const CampaignResult& campaign) {
                         {"error", summary.error},
                         {"skipped", summary.skipped},
                         {"flaky", summary.flaky},
-                        {"known", summary.known}}},
+                        {"known", summary.known},
+                        {"unfinished", campaign.unfinished}}},
                       {"runs", std::move(runs)}};
   if (!campaign.notes.empty()) stored["notes"] = campaign.notes;
   return stored;
 }
 
 namespace {
+// All else in the summary is counted from the runs. Older builds did not say it.
+void read_unfinished(JsonReader& read, CampaignResult& campaign) {
+  const ordered_json* summary = read.find("summary");
+  if (summary == nullptr || !summary->is_object() || !summary->contains("unfinished")) return;
+  std::uint64_t unfinished = 0;
+  JsonReader inner(*summary, "summary");
+  inner("unfinished", unfinished);
+  if (!inner.status()) read.fail("'summary' cannot be read: " + inner.status().error().message());
+  campaign.unfinished = unfinished;
+}
+
 Result<std::map<std::string, std::string>> notes_from_json(const ordered_json& stored) {
   if (!stored.is_object()) return Error(ErrorKind::kInvalid, "results: 'notes' is no object");
   std::map<std::string, std::string> notes;
@@ -93,6 +114,7 @@ Result<CampaignResult> campaign_result_from_json(const ordered_json& stored) {
   read("host", campaign.host);
   read("started", campaign.started);
   read("seconds", campaign.seconds);
+  read_unfinished(read, campaign);
   const ordered_json* runs = read.find("runs");
   SNAP_TRY(read.status());
   if (stored.contains("notes")) {

@@ -21,6 +21,7 @@ struct CampaignResult {
   nlohmann::json host = nlohmann::json::object();  ///< Kernel, CPUs, memory, QEMU.
   std::string started;                             ///< RFC 3339, UTC: "2026-01-31T23:59:59Z".
   double seconds = 0;
+  std::size_t unfinished = 0;                ///< Planned runs without a result: stopped, not begun, or still under way.
   std::map<std::string, std::string> notes;  ///< What `run --note` said of it.
   std::vector<RunResult> runs;
 };
@@ -38,6 +39,10 @@ struct Summary {
   bool operator==(const Summary&) const = default;
 };
 Summary summarize(const std::vector<RunResult>& runs);
+
+/// "3 of 5 planned runs have no result", or nothing: what each report says of a campaign that was stopped, or still
+/// goes on, so that nobody takes it for a whole one.
+std::string missing_runs(const CampaignResult& campaign);
 
 nlohmann::ordered_json to_json(const CampaignResult& campaign);
 /// The inverse, for `report` and `replay`. Checks names and types.

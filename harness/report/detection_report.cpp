@@ -59,6 +59,7 @@ std::string heading(const CampaignResult& campaign, const std::vector<DetectionR
       "every control was clean.\n\n";
   text += fmt::format("- Campaign {}: {} runs in {:.0f} s, begun {}\n", campaign.campaign, campaign.runs.size(),
                       campaign.seconds, campaign.started);
+  if (campaign.unfinished > 0) text += fmt::format("- **Incomplete**: {}\n", missing_runs(campaign));
   text += fmt::format("- {} {}\n", campaign.tool.value("name", "snaphammer"), campaign.tool.value("version", "?"));
   for (const auto& [key, note] : campaign.notes)
     text += fmt::format("- {}: {}\n", markdown_cell(key), markdown_cell(note));
@@ -143,17 +144,19 @@ std::string render_detection_json(const CampaignResult& campaign) {
   for (const DetectionRow& row : rows) listed.push_back(to_json(row));
   const auto booted = std::ranges::find_if(campaign.runs, [](const RunResult& run) { return !run.accel.empty(); });
   const bool known = booted != campaign.runs.end();
-  const ordered_json report{{"schema", 1},
-                            {"tool", campaign.tool},
-                            {"notes", campaign.notes},
-                            {"campaign", campaign.campaign},
-                            {"started", campaign.started},
-                            {"seconds", campaign.seconds},
-                            {"host", campaign.host},
-                            {"accel", known ? booted->accel : ""},
-                            {"guest_kernel", known ? booted->guest_kernel : ""},
-                            {"as_expected", as_expected(rows) == rows.size() && !rows.empty()},
-                            {"rows", std::move(listed)}};
+  const ordered_json report{
+      {"schema", 1},
+      {"tool", campaign.tool},
+      {"notes", campaign.notes},
+      {"campaign", campaign.campaign},
+      {"started", campaign.started},
+      {"seconds", campaign.seconds},
+      {"host", campaign.host},
+      {"accel", known ? booted->accel : ""},
+      {"guest_kernel", known ? booted->guest_kernel : ""},
+      {"as_expected", as_expected(rows) == rows.size() && !rows.empty() && campaign.unfinished == 0},
+      {"unfinished", campaign.unfinished},
+      {"rows", std::move(listed)}};
   return report.dump(2) + "\n";
 }
 

@@ -17,8 +17,8 @@ std::string escaped(std::string_view text, bool is_property) {
   return result;
 }
 
-std::string annotation(const char* command, const RunResult& run, const std::string& message) {
-  return fmt::format("::{} title={}::{}\n", command, escaped(run.id, true), escaped(message, false));
+std::string annotation(const char* command, const std::string& title, const std::string& message) {
+  return fmt::format("::{} title={}::{}\n", command, escaped(title, true), escaped(message, false));
 }
 
 std::string details_of(const RunResult& run) {
@@ -33,13 +33,14 @@ std::string render_github(const CampaignResult& campaign) {
   std::string text;
   for (const RunResult& run : campaign.runs) {
     if (!run.known.empty()) {
-      text += annotation("notice", run, "known failure: " + run.known);
+      text += annotation("notice", run.id, "known failure: " + run.known);
     } else if (run.is_flaky()) {
-      text += annotation("warning", run, "flaky: " + run.attempts.front().message);
+      text += annotation("warning", run.id, "flaky: " + run.attempts.front().message);
     } else if (run.is_surprise()) {
-      text += annotation(run.verdict == Verdict::kInconclusive ? "warning" : "error", run, details_of(run));
+      text += annotation(run.verdict == Verdict::kInconclusive ? "warning" : "error", run.id, details_of(run));
     }
   }
+  if (campaign.unfinished > 0) text += annotation("error", "incomplete campaign", missing_runs(campaign));
   return text;
 }
 

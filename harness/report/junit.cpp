@@ -77,13 +77,13 @@ std::string test_case(const RunResult& run) {
                      escaped(run.scenario), escaped(run.id), run.seconds, outcome(run));
 }
 
-/// What JUnit counts in a suite and in the whole.
-std::string counts(const std::vector<RunResult>& runs) {
+/// What JUnit counts in a suite and in the whole; `more_errors` are of no run.
+std::string counts(const std::vector<RunResult>& runs, std::size_t more_errors = 0) {
   const Summary summary = summarize(runs);
   double seconds = 0;
   for (const RunResult& run : runs) seconds += run.seconds;
-  return fmt::format("tests=\"{}\" failures=\"{}\" errors=\"{}\" time=\"{:.3f}\"", summary.total, summary.unexpected,
-                     summary.inconclusive + summary.error, seconds);
+  return fmt::format("tests=\"{}\" failures=\"{}\" errors=\"{}\" time=\"{:.3f}\"", summary.total + more_errors,
+                     summary.unexpected, summary.inconclusive + summary.error + more_errors, seconds);
 }
 
 std::string suite(const RunResult& run, const std::string& started) {
@@ -93,12 +93,23 @@ std::string suite(const RunResult& run, const std::string& started) {
          properties(run) + test_case(run) + "  </testsuite>\n";
 }
 
+/// What is not there would look as good as passed to whoever counts failures: an error of its own.
+std::string incomplete_suite(const CampaignResult& campaign) {
+  return fmt::format(
+      "  <testsuite name=\"campaign\" timestamp=\"{}\" {} skipped=\"0\">\n"
+      "    <properties/>\n    <testcase classname=\"campaign\" name=\"is complete\" time=\"0.000\">\n"
+      "      <error type=\"incomplete\" message=\"{}\"/>\n    </testcase>\n  </testsuite>\n",
+      escaped(campaign.started), counts({}, 1), missing_runs(campaign));
+}
+
 }  // namespace
 
 std::string render_junit(const CampaignResult& campaign) {
+  const bool is_incomplete = campaign.unfinished > 0;
   std::string text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
-  text += fmt::format("<testsuites name=\"snaphammer\" {}>\n", counts(campaign.runs));
+  text += fmt::format("<testsuites name=\"snaphammer\" {}>\n", counts(campaign.runs, is_incomplete ? 1 : 0));
   for (const RunResult& run : campaign.runs) text += suite(run, campaign.started);
+  if (is_incomplete) text += incomplete_suite(campaign);
   return text + "</testsuites>\n";
 }
 

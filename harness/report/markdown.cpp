@@ -36,7 +36,9 @@ std::string row(const RunResult& run) {
 
 std::string render_markdown(const CampaignResult& campaign) {
   const Summary summary = summarize(campaign.runs);
-  std::string text = fmt::format("## Snaphammer: {} of {} runs as expected\n\n", summary.as_expected, summary.total);
+  const std::size_t planned = summary.total + campaign.unfinished;
+  std::string text = fmt::format("## Snaphammer: {} of {} runs as expected\n\n", summary.as_expected, planned);
+  if (campaign.unfinished > 0) text += fmt::format("**Incomplete**: {}.\n\n", missing_runs(campaign));
   const std::pair<std::size_t, const char*> others[] = {
       {summary.unexpected, "unexpected"}, {summary.inconclusive, "inconclusive"},
       {summary.error, "error"},           {summary.skipped, "skipped"},

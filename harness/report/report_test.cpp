@@ -164,8 +164,8 @@ TEST(Results, TheKeysAreThoseOfTheContractInItsOrder) {
   };
   const ordered_json whole = to_json(campaign());
   EXPECT_THAT(keys(whole), ElementsAre("schema", "tool", "campaign", "host", "started", "seconds", "summary", "runs"));
-  EXPECT_THAT(keys(whole["summary"]),
-              ElementsAre("total", "as_expected", "unexpected", "inconclusive", "error", "skipped", "flaky", "known"));
+  EXPECT_THAT(keys(whole["summary"]), ElementsAre("total", "as_expected", "unexpected", "inconclusive", "error",
+                                                  "skipped", "flaky", "known", "unfinished"));
   const ordered_json& run = whole["runs"][1];
   EXPECT_THAT(keys(run), ElementsAre("id", "scenario", "point", "seed", "verdict", "expected", "message", "findings",
                                      "faults", "restores", "pauses", "freezes", "accel", "accel_reason", "guest_kernel",
@@ -321,6 +321,39 @@ TEST(Reports, GitHubGetsAnAnnotationForWhatSomebodyMustLookAt) {
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 3);
 }
 
+TEST(Reports, OfACampaignThatWasStoppedLookLikeOne) {
+  CampaignResult stopped = campaign();
+  stopped.runs = {passed("fine", 1), passed("fine", 2)};
+  stopped.unfinished = 3;
+  const std::string missing = "3 of 5 planned runs have no result";
+  EXPECT_THAT(render_tap(stopped), AllOf(HasSubstr("1..5\n"), HasSubstr("Bail out! " + missing)));
+  EXPECT_THAT(render_markdown(stopped),
+              AllOf(HasSubstr("2 of 5 runs as expected"), HasSubstr("**Incomplete**: " + missing)));
+  EXPECT_THAT(render_junit(stopped), AllOf(HasSubstr("tests=\"3\" failures=\"0\" errors=\"1\""),
+                                           HasSubstr("<error type=\"incomplete\" message=\"" + missing + "\"/>")));
+  EXPECT_EQ(render_github(stopped), "::error title=incomplete campaign::" + missing + "\n");
+  EXPECT_THAT(summary_line(stopped), HasSubstr("2 of 5 runs in 12.2 s: 2 as expected"));
+  EXPECT_EQ(to_json(stopped)["summary"]["unfinished"], 3);
+
+  stopped.unfinished = 0;
+  EXPECT_THAT(render_tap(stopped), AllOf(HasSubstr("1..2\n"), Not(HasSubstr("Bail out"))));
+  EXPECT_THAT(render_markdown(stopped), Not(HasSubstr("Incomplete")));
+  EXPECT_THAT(render_junit(stopped), HasSubstr("tests=\"2\" failures=\"0\" errors=\"0\""));
+  EXPECT_EQ(render_github(stopped), "");
+}
+
+TEST(Results, HowManyRunsAreMissingComesBackFromJson) {
+  CampaignResult stopped = campaign();
+  stopped.unfinished = 3;
+  ordered_json written = to_json(stopped);
+  EXPECT_EQ(campaign_result_from_json(written)->unfinished, 3u);
+  written["summary"]["unfinished"] = "three";
+  EXPECT_EQ(campaign_result_from_json(written).error().message(),
+            "results 'summary' cannot be read: summary 'unfinished' is not a whole number");
+  written["summary"].erase("unfinished");  // As older builds wrote it.
+  EXPECT_EQ(campaign_result_from_json(written)->unfinished, 0u);
+}
+
 TEST(Reports, AFlakyRunIsCalledThatAndSaysHowItFailed) {
   CampaignResult once = campaign();
   once.runs = {flaky()};
@@ -384,8 +417,11 @@ TEST(Junit, IsWhatStrictReadersTake) {
   const std::string check = "xmllint --noout --schema " TESTDATA "/junit.xsd " + file.string();
   std::ofstream(file) << render_junit(all);
   EXPECT_EQ(std::system(check.c_str()), 0);
-  std::ofstream(file) << render_junit({});
-  EXPECT_EQ(std::system(check.c_str()), 0);
+  all.unfinished = 2;
+  for (const CampaignResult& other : {all, CampaignResult()}) {
+    std::ofstream(file) << render_junit(other);
+    EXPECT_EQ(std::system(check.c_str()), 0);
+  }
   fs::remove(file);
 }
 
@@ -461,11 +497,31 @@ TEST_F(Reporters, AFifoOrALinkIsWrittenToAndStaysOne) {
   EXPECT_EQ(read("new"), render_markdown(campaign()));
 }
 
-TEST_F(Reporters, WhatCannotBeWrittenIsAnError) {
-  const auto reporters = make_reporters("tap=" + (directory_ / "none" / "a.tap").string());
+TEST_F(Reporters, WhatCannotBeWrittenIsAnErrorBeforeTheCampaign) {
+  const auto error_of = [](const std::string& spec) { return make_reporters(spec).error(); };
+  const Error missing = error_of("tap=" + (directory_ / "none" / "a.tap").string());
+  EXPECT_EQ(missing.kind(), ErrorKind::kInvalid);
+  EXPECT_EQ(missing.describe(), "--report: cannot write " + (directory_ / "none" / "a.tap").string() + ": " +
+                                    (directory_ / "none").string() +
+                                    " is no directory; name a file in a directory that is there and can be written");
+  EXPECT_THAT(error_of("tap=" + directory_.path().string()).message(), HasSubstr("it is a directory"));
+  EXPECT_THAT(error_of("tap=" + (directory_ / "a").string() + ",json=" + (directory_ / "a").string()).message(),
+              HasSubstr("is named twice"));
+  EXPECT_TRUE(make_reporters("tap=-,json=/dev/null,markdown=/dev/null"));
+}
+
+TEST_F(Reporters, WhatCannotBeWrittenAnyMoreIsAnErrorAndLeavesNothing) {
+  fs::create_directory(directory_ / "gone");
+  const auto reporters = make_reporters("tap=" + (directory_ / "gone" / "a.tap").string());
+  fs::remove(directory_ / "gone");
   const Result<void> written = reporters->front()->campaign_ended(campaign());
   ASSERT_FALSE(written);
-  EXPECT_THAT(written.error().message(), HasSubstr("none/a.tap"));
+  EXPECT_THAT(written.error().message(), HasSubstr("gone/a.tap"));
+
+  const auto blocked = make_reporters("tap=" + (directory_ / "b.tap").string());
+  fs::create_directory(directory_ / "b.tap");
+  EXPECT_FALSE(blocked->front()->campaign_ended(campaign()));
+  EXPECT_FALSE(fs::exists(directory_ / "b.tap.part"));
 }
 
 TEST(ReporterSpec, SaysWhatIsWrong) {

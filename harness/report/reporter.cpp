@@ -3,33 +3,52 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
+#include <set>
 
 #include <fmt/format.h>
+
+#include "lib/base/writable.h"
 
 namespace snaphammer::report {
 namespace {
 
-Result<void> write_text(const std::filesystem::path& file, const std::string& text) {
-  if (file == "-") {
+namespace fs = std::filesystem;
+
+constexpr const char* kStandardOutput = "-";
+
+/// Where the bytes go: who names a link, a FIFO or a device means what is behind it, and no file in its place.
+struct Target {
+  explicit Target(const fs::path& file) : path(file) {
+    std::error_code error;
+    if (fs::is_symlink(file, error)) path = file.parent_path() / fs::read_symlink(file, error);
+    in_place = fs::exists(path, error) && !fs::is_regular_file(path, error);
+  }
+
+  fs::path path;
+  bool in_place = false;
+};
+
+Result<void> write_text(const fs::path& file, const std::string& text) {
+  if (file == kStandardOutput) {
     const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
     if (!written || std::fflush(stdout) != 0) return errno_error("write the report to standard output");
     return {};
   }
-  // Who names a link, a FIFO or a device means what is behind it, and no file in its place.
-  std::error_code error;
-  std::filesystem::path target = file;
-  if (std::filesystem::is_symlink(file, error))
-    target = file.parent_path() / std::filesystem::read_symlink(file, error);
-  const bool in_place = std::filesystem::exists(target, error) && !std::filesystem::is_regular_file(target, error);
-  std::filesystem::path written = target;
-  if (!in_place) written += ".part";
+  const Target target(file);
+  fs::path written = target.path;
+  if (!target.in_place) written += ".part";
+  const auto failed = [&](int error) {
+    std::error_code ignored;
+    if (!target.in_place) fs::remove(written, ignored);
+    return errno_error(fmt::format("write the report {}", target.path.string()), error);
+  };
   std::ofstream stream(written, std::ios::binary | std::ios::trunc);
   stream << text;
   stream.close();
-  if (!stream) return errno_error(fmt::format("write the report {}", written.string()));
-  if (in_place) return {};
-  std::filesystem::rename(written, target, error);
-  if (error) return errno_error(fmt::format("write the report {}", target.string()), error.value());
+  if (!stream) return failed(errno);
+  std::error_code error;
+  if (!target.in_place) fs::rename(written, target.path, error);
+  if (error) return failed(error.value());
   return {};
 }
 
@@ -47,12 +66,12 @@ std::string known_names() {
 /// Any format that is made of the finished campaign alone.
 class FileReporter : public Reporter {
  public:
-  FileReporter(Render render, std::filesystem::path file) : render_(render), file_(std::move(file)) {}
+  FileReporter(Render render, fs::path file) : render_(render), file_(std::move(file)) {}
   Result<void> campaign_ended(const CampaignResult& campaign) override { return write_text(file_, render_(campaign)); }
 
  private:
   Render render_;
-  std::filesystem::path file_;
+  fs::path file_;
 };
 
 }  // namespace
@@ -67,6 +86,7 @@ FormatRegistration::FormatRegistration(ReportFormat format) {
 
 Result<std::vector<std::unique_ptr<Reporter>>> make_reporters(std::string_view spec) {
   std::vector<std::unique_ptr<Reporter>> reporters;
+  std::set<std::string, std::less<>> files;
   while (!spec.empty()) {
     const std::string_view one = spec.substr(0, spec.find(','));
     spec.remove_prefix(std::min(spec.size(), one.size() + 1));
@@ -83,7 +103,17 @@ Result<std::vector<std::unique_ptr<Reporter>>> make_reporters(std::string_view s
       return Error(ErrorKind::kInvalid, fmt::format("--report: no file for '{}'", name))
           .advise(fmt::format("write it as {}=FILE; - is standard output", name));
     }
-    reporters.push_back(std::make_unique<FileReporter>(format->render, std::string(one.substr(equals + 1))));
+    const std::string file(one.substr(equals + 1));
+    if (file == kStandardOutput) {
+      reporters.push_back(std::make_unique<FileReporter>(format->render, file));
+      continue;
+    }
+    if (const Result<void> can = check_can_write(file); !can) return can.error().in("--report");
+    if (!files.insert(file).second && !Target(file).in_place) {
+      return Error(ErrorKind::kInvalid, fmt::format("--report: {} is named twice", file))
+          .advise("give each report a file of its own");
+    }
+    reporters.push_back(std::make_unique<FileReporter>(format->render, file));
   }
   return reporters;
 }

@@ -50,7 +50,7 @@ struct FormatRegistration {
 };
 
 /// Reporters from `--report junit=F,tap=F`. A file is written when the campaign ends, to a temporary name first; `-`
-/// is standard output. Unknown formats and missing files are kInvalid.
+/// is standard output. kInvalid: an unknown format, no file, or one that could not be written.
 Result<std::vector<std::unique_ptr<Reporter>>> make_reporters(std::string_view spec);
 
 /// Formats that are also rendered for others than `--report`.

@@ -117,7 +117,8 @@ json results_schema() {
                                               {"error", kCount},
                                               {"skipped", kCount},
                                               {"flaky", kCount},
-                                              {"known", kCount}})},
+                                              {"known", kCount},
+                                              {"unfinished", kCount}})},
                          {"runs", list_of(run_schema())}});
   schema["properties"]["notes"] = {{"type", "object"}, {"additionalProperties", kText}};
   schema["$schema"] = "https://json-schema.org/draft/2020-12/schema";

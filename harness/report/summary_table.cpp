@@ -132,4 +132,14 @@ std::string summary_table(const std::vector<RunResult>& runs, std::size_t width)
   return text;
 }
 
+std::string summary_line(const CampaignResult& campaign) {
+  const Summary summary = summarize(campaign.runs);
+  const std::size_t planned = summary.total + campaign.unfinished;
+  return fmt::format(
+      "{} of {} run{} in {:.1f} s: {} as expected{}, {} unexpected, {} inconclusive, {} error, {} skipped{}",
+      summary.total, planned, planned == 1 ? "" : "s", campaign.seconds, summary.as_expected,
+      summary.flaky > 0 ? fmt::format(" ({} flaky)", summary.flaky) : "", summary.unexpected, summary.inconclusive,
+      summary.error, summary.skipped, summary.known > 0 ? fmt::format(", {} known", summary.known) : "");
+}
+
 }  // namespace snaphammer::report

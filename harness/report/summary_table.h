@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "harness/report/results.h"
+#include "harness/report/campaign.h"
 
 namespace snaphammer::report {
 
@@ -17,5 +17,9 @@ std::string point_label(const std::vector<std::pair<std::string, nlohmann::json>
 /// One line per scenario and point, in the order of the runs. Ends with a newline; no colours. Lines are at most
 /// `width` wide: the point's column gives way first.
 std::string summary_table(const std::vector<RunResult>& runs, std::size_t width);
+
+/// What stands under it, and says how many of the planned runs it is of:
+/// "2 of 5 runs in 31.4 s: 2 as expected, 0 unexpected, 0 inconclusive, 0 error, 0 skipped". Without a newline.
+std::string summary_line(const CampaignResult& campaign);
 
 }  // namespace snaphammer::report

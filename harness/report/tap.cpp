@@ -37,7 +37,7 @@ std::string diagnosis(const RunResult& run) {
 }  // namespace
 
 std::string render_tap(const CampaignResult& campaign) {
-  std::string text = fmt::format("TAP version 14\n1..{}\n", campaign.runs.size());
+  std::string text = fmt::format("TAP version 14\n1..{}\n", campaign.runs.size() + campaign.unfinished);
   std::size_t number = 0;
   for (const RunResult& run : campaign.runs) {
     ++number;
@@ -52,6 +52,7 @@ std::string render_tap(const CampaignResult& campaign) {
     text += fmt::format("{} {} - {}\n", run.expected ? "ok" : "not ok", number, escaped(run.id));
     if (!run.expected) text += diagnosis(run);
   }
+  if (campaign.unfinished > 0) text += fmt::format("Bail out! {}\n", missing_runs(campaign));
   return text;
 }
 

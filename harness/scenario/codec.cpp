@@ -31,7 +31,7 @@ bool read_with_unit(Reader& reader, const Node& node, const TypeInfo& info, Resu
                     T& value) {
   if (!node.is_scalar()) return reader.expected(node, info.expects);
   Result<T> parsed = parse(node.text);
-  if (!parsed) return reader.expected(node, info.expects, parsed.error().advice());
+  if (!parsed) return reader.invalid(node, parsed.error().message(), parsed.error().advice());
   value = *parsed;
   return true;
 }
@@ -123,8 +123,11 @@ TypeInfo Codec<json>::info() { return {"any value", true, {}, {}}; }
 
 bool read_integer(Reader& reader, const Node& node, std::int64_t min, std::uint64_t max, bool& negative,
                   std::uint64_t& magnitude) {
-  const auto bad = [&] { return reader.expected(node, integer_info(min, max).expects); };
-  if (!node.is_scalar() || node.quoted) return bad();
+  const auto bad = [&](std::string advice = {}) {
+    return reader.expected(node, integer_info(min, max).expects, std::move(advice));
+  };
+  if (!node.is_scalar()) return bad();
+  if (node.quoted) return bad("quotes make it a text: leave them out");
   std::string_view digits = node.text;
   negative = digits.starts_with('-');
   if (negative) digits.remove_prefix(1);

@@ -192,6 +192,11 @@ void Course::needs_symbol(const std::string& symbol, const std::string& in, Posi
   reader_.fail(where, known.error().message(), known.error().advice());
 }
 
+void Course::needs_memory_above(ByteCount bytes) {
+  if (vm_.memory > bytes) return;
+  fail("the guest has no more than " + format_bytes(vm_.memory), "take less, or give it more with `vm.memory`");
+}
+
 void Course::makes_clones(unsigned count) {
   if (clones_) *clones_ += count;
 }
@@ -269,6 +274,13 @@ Course::Moment Course::joined(Moment one, const Moment& other) {
     if (!is_new) join(known->second, workloads);
   }
   return one;
+}
+
+std::optional<std::uint64_t> most_clones(const Scenario& scenario) {
+  Reader reader({}, {}, {});  // Whether the steps can work has been judged.
+  Course course(reader, scenario.vm, true);
+  course.follow(scenario.steps);
+  return course.most_clones();
 }
 
 void check_course(Reader& reader, const Scenario& scenario) {

@@ -42,6 +42,8 @@ class Course {
   void follow(const StepList& steps);
   /// Once all steps were followed: what can only be judged then.
   void end();
+  /// By the steps followed; nothing: any number.
+  std::optional<std::uint64_t> most_clones() const { return clones_; }
 
   // For steps. Errors are at the present step, or where they say.
 
@@ -52,6 +54,8 @@ class Course {
   void becomes(Guest guest);
   /// If it stands still, it runs again.
   void goes_on();
+  /// An error unless the guest has more memory than this.
+  void needs_memory_above(ByteCount bytes);
   /// Another guest, without workloads; its restore, if it is one, is over.
   void begins_anew(Guest guest);
 
@@ -132,6 +136,9 @@ class Course {
   std::optional<Awaited> awaited_;              ///< No step so far can come there.
   std::map<unsigned, Position> clones_needed_;  ///< By their number.
 };
+
+/// How many clones a run of `scenario` makes; nothing: any number, as rounds of a loop depend on time.
+std::optional<std::uint64_t> most_clones(const Scenario& scenario);
 
 /// Records an error at each step of `scenario` that cannot work in any run. One that is expected to end in an error is
 /// left alone.

@@ -1,6 +1,9 @@
 // Steps where they cannot work are errors before anything runs; what may work is left to the run.
+#include <limits>
+
 #include <gmock/gmock.h>
 
+#include "harness/scenario/plan.h"
 #include "harness/scenario/testing/errors_of.h"
 
 namespace snaphammer::scenario {
@@ -247,6 +250,30 @@ TEST(Course, SymbolsAreThoseOfTheProgramThatAWorkloadRuns) {
             "")
       << "One name, two programs.";
   EXPECT_EQ(errors("f", "kernel", "vm: {image: {kernel: k, initramfs: i}}\n"), "") << "An image of the user's own.";
+}
+
+TEST(Course, ABalloonCannotTakeAllThatTheGuestHas) {
+  const std::string steps = "  - boot\n  - inject: {fault: balloon.inflate, args: {by: 256MiB}}\n";
+  EXPECT_EQ(errors_in(steps),
+            "5:5: inject cannot work here: the guest has no more than 256MiB; take less, or give it more with "
+            "`vm.memory`\n");
+  EXPECT_EQ(errors_in(steps, "vm: {memory: 512MiB}\n"), "");
+}
+
+TEST(ExpectedMemory, IsThatOfTheGuestAndOfAllClones) {
+  const auto expected = [](const std::string& steps) {
+    const Loaded loaded = load_text("a.yaml", "version: 1\nname: a\nvm: {memory: 512MiB}\nsteps:\n  - boot\n" + steps);
+    EXPECT_EQ(errors_of(loaded.diagnostics), "");
+    return expected_memory(plan(*loaded.scenario, {}).runs.at(0));
+  };
+  const std::string snapshot = "  - snapshot: {id: s1}\n";
+  const ByteCount one = 768_MiB;  // With the VMM.
+  EXPECT_EQ(expected(""), one);
+  EXPECT_EQ(expected(snapshot + "  - restore: {from: s1}\n"), one) << "One guest after the other.";
+  EXPECT_EQ(expected(snapshot + "  - clone: {from: s1, count: 3}\n  - clone: {from: s1, count: 1}\n"), 5 * one);
+  EXPECT_EQ(expected(snapshot + "  - loop: {times: 4, steps: [{clone: {from: s1, count: 2}}]}\n"), 9 * one);
+  EXPECT_EQ(expected(snapshot + "  - loop: {for: 1m, steps: [{clone: {from: s1, count: 2}}]}\n"),
+            std::numeric_limits<ByteCount>::max());
 }
 
 }  // namespace

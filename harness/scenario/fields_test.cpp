@@ -145,7 +145,8 @@ TEST(Fields, AMissingKeyIsAnErrorAtItsMap) {
 TEST(Fields, AWrongTypeSaysWhatWasExpectedAndFound) {
   EXPECT_EQ(errors("name: x\nflag: maybe"), "2:7: flag: expected true or false, got 'maybe'\n");
   EXPECT_EQ(errors("name: x\nsmall: 256"), "2:8: small: expected a whole number from 0 to 255, got '256'\n");
-  EXPECT_EQ(errors("name: x\nsmall: '5'"), "2:8: small: expected a whole number from 0 to 255, got '5'\n");
+  EXPECT_EQ(errors("name: x\nsmall: '5'"),
+            "2:8: small: expected a whole number from 0 to 255, got '5'; quotes make it a text: leave them out\n");
   EXPECT_EQ(errors("name: x\nsmall: -1"), "2:8: small: expected a whole number from 0 to 255, got '-1'\n");
   EXPECT_EQ(errors("name: x\nwide: 1.5"), "2:7: wide: expected a whole number, got '1.5'\n");
   EXPECT_EQ(errors("name: x\nwide: 9223372036854775808"),
@@ -160,10 +161,10 @@ TEST(Fields, AWrongTypeSaysWhatWasExpectedAndFound) {
 
 TEST(Fields, SizesAndDurationsNeedTheirUnit) {
   EXPECT_EQ(errors("name: x\nmemory: 256"),
-            "2:9: memory: expected a size such as 256MiB, got '256'; write a whole number and B, KiB, "
+            "2:9: memory: '256' is not a size: no unit; write a whole number and B, KiB, "
             "MiB, GiB or TiB, for example 256MiB\n");
   EXPECT_EQ(errors("name: x\ngrace: 5"),
-            "2:8: grace: expected a duration such as 250ms, got '5'; write a number and ns, us, ms, s, m "
+            "2:8: grace: '5' is not a duration: no unit; write a number and ns, us, ms, s, m "
             "or h, for example 250ms\n");
 }
 
@@ -207,7 +208,7 @@ TEST(Union, WhatHasNoShapeSaysWhichThereAre) {
   EXPECT_EQ(
       errors("name: x\nshape: nonne"),
       "2:8: shape: expected one of none, {path: ...}, a size such as 256MiB, got 'nonne'; did you mean 'none'?\n");
-  EXPECT_THAT(errors("name: x\nshape: plenty"), HasSubstr("2:8: shape: expected a size such as 256MiB, got 'plenty'"));
+  EXPECT_THAT(errors("name: x\nshape: plenty"), HasSubstr("2:8: shape: 'plenty' is not a size"));
   EXPECT_EQ(errors("name: x\nshape: {path: /a, other: 1}"), "2:19: unknown key 'other' in shape; known: path\n");
 }
 

@@ -43,12 +43,14 @@ const Registration<MeasureKind> kMeasures[] = {
     Registration<MeasureKind>{
         {"restore_to_healthy",
          "From the restore request until health and one exec have answered, as await_healthy sees it.",
+         "a `restore` and, while its guest lives, an `await_healthy`",
          [](const RunResult& result) { return result.times_to_healthy(); }}},
-    Registration<MeasureKind>{{"restore_slowdown",
-                               "How much longer a guest's restore took than its first one from the same snapshot.",
-                               restore_slowdown}},
-    Registration<MeasureKind>{{"downtime", "How long vCPUs stand still for a snapshot.", downtime}},
-    Registration<MeasureKind>{{"pause", "The whole pause sequence, from the first refusal to the end.", pause}},
+    Registration<MeasureKind>{
+        {"restore_slowdown", "How much longer a guest's restore took than its first one from the same snapshot.",
+         "two restores from one snapshot, each with an `await_healthy` after it", restore_slowdown}},
+    Registration<MeasureKind>{{"downtime", "How long vCPUs stand still for a snapshot.", "a `snapshot`", downtime}},
+    Registration<MeasureKind>{
+        {"pause", "The whole pause sequence, from the first refusal to the end.", "a `snapshot`", pause}},
 };
 
 /// A bound, and the statistic that it bounds.
@@ -136,7 +138,8 @@ std::vector<report::Finding> check_limits(const Limits& limits, const RunResult&
 
 std::optional<std::string> unmeasured_limit(const Limits& limits, const RunResult& result) {
   for (const auto& [name, limit] : limits.by_measure) {
-    if (samples_of(name, result).empty()) return name;
+    if (!samples_of(name, result).empty()) continue;
+    return fmt::format("{} was never measured: it takes {}", name, Catalog<MeasureKind>::of().find(name)->taken_by);
   }
   return {};
 }

@@ -21,6 +21,7 @@ struct MeasureKind {
   static constexpr std::string_view kNoun = "measure";
   std::string name;
   std::string summary;
+  std::string taken_by;  ///< The steps without which a run has no sample of it.
   std::vector<double> (*samples_ms)(const report::RunResult& result);
 };
 
@@ -43,7 +44,7 @@ struct Codec<Limits> {
 /// One finding `limit` for each bound that the run broke. A measure without a sample breaks none.
 std::vector<report::Finding> check_limits(const Limits& limits, const report::RunResult& result);
 
-/// A measure that is limited and of which the run has no sample, so that nothing is known of it.
+/// A measure that is limited and of which the run has no sample, so that nothing is known of it; and what would take one.
 std::optional<std::string> unmeasured_limit(const Limits& limits, const report::RunResult& result);
 
 }  // namespace snaphammer::scenario

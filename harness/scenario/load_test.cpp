@@ -65,7 +65,7 @@ TEST(Load, AllErrorsOfAFileComeAtOnceInTheFilesOrder) {
             "2:7: name: expected a name of a-z, 0-9 and dashes, at most 80, got 'Bad Name'\n"
             "3:9: repeat: expected a whole number from 1 to 10000, got '0'\n"
             "4:1: key 'repeat' is there twice; first in line 3\n"
-            "5:16: steps.0.wait: expected a duration such as 250ms, got '1'; write a number and ns, us, "
+            "5:16: steps.0.wait: '1' is not a duration: no unit; write a number and ns, us, "
             "ms, s, m or h, for example 250ms\n"
             "5:21: unknown step 'flup'; known: drop, group, make, unbuilt, use, wait\n");
 }
@@ -143,7 +143,7 @@ TEST(Steps, NestedStepsShareTheNames) {
   EXPECT_EQ(errors_after_head("steps: [{group: {steps: [{use: b}]}}]"),
             "3:32: no earlier step makes thing 'b'; there are none\n");
   EXPECT_THAT(errors_after_head("steps: [{group: {steps: [{group: {steps: [{wait: x}]}}]}}]"),
-              HasSubstr("steps.0.group.steps.0.group.steps.0.wait: expected a duration"));
+              HasSubstr("steps.0.group.steps.0.group.steps.0.wait: 'x' is not a duration"));
 }
 
 TEST(Steps, AScenarioHasSteps) {

@@ -165,7 +165,7 @@ Result<FoundStep> only_step_of(Node& root, const std::string& kind) {
   if (found.size() == 1) return found.front();
   if (found.empty()) return bad_path(fmt::format("the scenario has no step '{}'", kind), {});
   return bad_path(fmt::format("the scenario has {} steps '{}'", found.size(), kind),
-                  "say which by index: " + fmt::format("{}", fmt::join(found.front().path, ".")));
+                  fmt::format("say which by index: {}.{}", fmt::join(found.front().path, "."), kind));
 }
 
 /// The options of a step, made a map that keys can be written to.

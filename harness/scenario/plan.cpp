@@ -9,10 +9,14 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/report/summary_table.h"
+#include "harness/scenario/course.h"
 #include "harness/scenario/plan_id.h"
 
 namespace snaphammer::scenario {
 namespace {
+
+/// QEMU's own memory, most of it translated code, and a guest's part of the worker's and the page server's.
+constexpr ByteCount kAroundGuest = 256_MiB;
 
 /// The entry of `expect` that decides for a point; the default when none matches.
 Expectation expectation_for(const LoadedScenario& loaded, const Point& point) {
@@ -79,6 +83,15 @@ std::uint64_t fresh_seed() {
 
 Duration expected_time(const RunPlan& plan) {
   return std::min(expected_time(plan.scenario->steps), plan.scenario->timeout);
+}
+
+ByteCount expected_memory(const RunPlan& plan) {
+  constexpr ByteCount kAll = std::numeric_limits<ByteCount>::max();
+  const std::optional<std::uint64_t> clones = most_clones(*plan.scenario);
+  if (!clones) return kAll;
+  const ByteCount one = plan.scenario->vm.memory + kAroundGuest;
+  const std::uint64_t guests = *clones + 1;
+  return one > kAll / guests ? kAll : one * guests;
 }
 
 Judgement judge(const RunPlan& plan, const report::RunResult& result) { return judge(plan.expectation, result); }

@@ -48,6 +48,10 @@ std::uint64_t fresh_seed();
 /// What the run is expected to take, at most its scenario's timeout.
 Duration expected_time(const RunPlan& plan);
 
+/// What its guests, with their VMMs and the worker, may come to take of the host's memory. A run of which nobody can say
+/// how many clones it makes: all there is.
+ByteCount expected_memory(const RunPlan& plan);
+
 Judgement judge(const RunPlan& plan, const report::RunResult& result);
 
 nlohmann::json to_json(const RunPlan& plan);

@@ -169,7 +169,7 @@ TEST(Matrix, APathThatLeadsNowhereIsAnError) {
   EXPECT_EQ(plan_errors(kPlanSteps + "matrix: {steps.9.size: [1]}"),
             "8:10: matrix: no step '9'; give an index below 4, or a step's `id` or `as`\n");
   EXPECT_EQ(plan_errors(kPlanSteps + "matrix: {make.size: [1, 2]}"),
-            "8:10: matrix: the scenario has 2 steps 'make'; say which by index: steps.0\n");
+            "8:10: matrix: the scenario has 2 steps 'make'; say which by index: steps.0.make\n");
   EXPECT_EQ(plan_errors(kPlanSteps + "matrix: {use.thing: [a]}"), "8:10: matrix: the scenario has no step 'use'\n");
   EXPECT_EQ(plan_errors(kPlanSteps + "matrix: {vm..memory: [1GiB]}"),
             "8:10: matrix: an empty name in the path; write it as runtime.uffd.on_remove\n");
@@ -181,7 +181,7 @@ TEST(Matrix, APathThatLeadsNowhereIsAnError) {
 
 TEST(Matrix, AValueIsCheckedWhereItIsWritten) {
   EXPECT_EQ(plan_errors(kPlanSteps + "matrix: {vm.memory: [128MiB, 100]}"),
-            "8:30: vm.memory: expected a size such as 256MiB, got '100'; write a whole number and B, "
+            "8:30: vm.memory: '100' is not a size: no unit; write a whole number and B, "
             "KiB, MiB, GiB or TiB, for example 256MiB\n");
 }
 
@@ -376,7 +376,8 @@ TEST(CheckLimits, WhatWasNotMeasuredIsNamed) {
   run.pauses.emplace_back();
   run.restores.emplace_back();
   EXPECT_TRUE(check_limits(limits, run).empty());
-  EXPECT_EQ(unmeasured_limit(limits, run), "restore_to_healthy");
+  EXPECT_THAT(unmeasured_limit(limits, run).value(),
+              HasSubstr("restore_to_healthy was never measured: it takes a `restore`"));
   run.restores.front().to_healthy_ms = 900;
   EXPECT_EQ(unmeasured_limit(limits, run), std::nullopt);
 }

@@ -19,8 +19,12 @@ bool Reader::fail(Position where, std::string message, std::string advice) {
 }
 
 bool Reader::expected(const Node& node, std::string_view what, std::string advice) {
+  return invalid(node, fmt::format("expected {}, got {}", what, node.found()), std::move(advice));
+}
+
+bool Reader::invalid(const Node& node, std::string_view why, std::string advice) {
   const std::string place = path_.empty() ? "" : path_ + ": ";
-  return fail(node, fmt::format("{}expected {}, got {}", place, what, node.found()), std::move(advice));
+  return fail(node, place + std::string(why), std::move(advice));
 }
 
 Reader::Within::Within(Reader& reader, std::string_view segment) : reader_(reader), length_(reader.path_.size()) {

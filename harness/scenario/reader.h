@@ -52,6 +52,8 @@ class Reader {
   }
   /// "expected `what`, got ..." at `node`, with the path of the place.
   bool expected(const Node& node, std::string_view what, std::string advice = {});
+  /// What is wrong with `node`, after the path of the place.
+  bool invalid(const Node& node, std::string_view why, std::string advice = {});
 
   /// The path of the place being read, as a matrix would name it: "runtime.uffd". Empty at the top.
   const std::string& path() const { return path_; }

@@ -66,6 +66,8 @@ Result<Duration> parse_duration(std::string_view text) {
   };
   double number = 0;
   const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (status == std::errc::result_out_of_range)
+    return bad(text.starts_with('-') ? "negative" : "too long or too short");
   if (status != std::errc() || !std::isfinite(number)) return bad("no number");
   if (std::signbit(number)) return bad("negative");
   const std::string_view suffix(end, static_cast<std::size_t>(text.data() + text.size() - end));

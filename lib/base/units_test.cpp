@@ -32,6 +32,14 @@ TEST(Units, DurationsAreReadWithTheirUnit) {
   }
 }
 
+TEST(Units, WhatIsOutOfRangeIsNotCalledWrongSyntax) {
+  EXPECT_EQ(parse_bytes("16777216TiB").error().message(), "'16777216TiB' is not a size: too large");
+  EXPECT_EQ(parse_bytes("99999999999999999999B").error().message(), "'99999999999999999999B' is not a size: too large");
+  EXPECT_EQ(parse_duration("1e30h").error().message(), "'1e30h' is not a duration: too long");
+  EXPECT_EQ(parse_duration("1e999s").error().message(), "'1e999s' is not a duration: too long or too short");
+  EXPECT_EQ(parse_duration("-1s").error().message(), "'-1s' is not a duration: negative");
+}
+
 TEST(Units, FormattingIsTheInverseOfParsing) {
   for (const ByteCount bytes : {0_KiB, 1_KiB, 1023_KiB, 256_MiB, 3_GiB, 4097_KiB}) {
     EXPECT_EQ(parse_bytes(format_bytes(bytes)).value(), bytes);
