@@ -40,6 +40,7 @@ Async<void> FaultSet::begin(Entry& entry) {
   auto begun = co_await entry.fault->begin(run_);
   if (!begun) {
     Error error = std::move(begun).error().in("fault " + entry.injection.fault);
+    entry.refused = error.describe();
     // That the fault could not begin in time is not the guest's failure: where vCPUs stand still none can.
     co_return error.kind() == ErrorKind::kTimeout ? std::move(error).as(ErrorKind::kUnfit) : std::move(error);
   }
@@ -107,6 +108,7 @@ bool FaultSet::acting() const {
 std::optional<std::string> FaultSet::idle() const {
   for (const auto& entry : entries_) {
     if (entry->fault->acts().count() > 0) continue;
+    if (entry->refused) return *entry->refused;
     const std::string never = "fault " + entry->injection.fault + " was injected and never acted";
     if (entry->begun || !entry->injection.when) return never;
     const Injection::AtPhase& when = *entry->injection.when;

@@ -61,6 +61,7 @@ class FaultSet {
     std::unique_ptr<Fault> fault;
     Event healed;
     bool begun = false;
+    std::optional<std::string> refused = {};  ///< Why it could not begin.
     std::uint64_t passed = 0;  ///< How often the point of `when` was come to.
     bool acting() const { return begun && !healed.is_set(); }
     bool waiting() const { return !begun && !healed.is_set(); }

@@ -258,6 +258,9 @@ TEST(Course, ABalloonCannotTakeAllThatTheGuestHas) {
             "5:5: inject cannot work here: the guest has no more than 256MiB; take less, or give it more with "
             "`vm.memory`\n");
   EXPECT_EQ(errors_in(steps, "vm: {memory: 512MiB}\n"), "");
+  EXPECT_EQ(errors_in(steps, "matrix: {vm.memory: [512MiB, 128MiB]}\n"),
+            "5:5: inject cannot work here: the guest has no more than 128MiB (with vm.memory: '128MiB'); take less, or "
+            "give it more with `vm.memory`\n");
 }
 
 TEST(ExpectedMemory, IsThatOfTheGuestAndOfAllClones) {

@@ -46,7 +46,7 @@ const Registration<MeasureKind> kMeasures[] = {
          "a `restore` and, while its guest lives, an `await_healthy`",
          [](const RunResult& result) { return result.times_to_healthy(); }}},
     Registration<MeasureKind>{
-        {"restore_slowdown", "How much longer a guest's restore took than its first one from the same snapshot.",
+        {"restore_slowdown", "How much longer a guest's restore took than its first one from a snapshot of that id.",
          "two restores from one snapshot, each with an `await_healthy` after it", restore_slowdown}},
     Registration<MeasureKind>{{"downtime", "How long vCPUs stand still for a snapshot.", "a `snapshot`", downtime}},
     Registration<MeasureKind>{

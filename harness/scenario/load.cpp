@@ -47,7 +47,7 @@ class Loader {
 
   Loaded load() {
     Document document = parse_document(source_->file, source_->text);
-    diagnostics_ = std::move(document.diagnostics);
+    diagnostics_ = met_ = std::move(document.diagnostics);
     LoadedScenario loaded;
     loaded.source = source_;
     loaded.options = options_;
@@ -63,12 +63,15 @@ class Loader {
  private:
   Reader reader() const { return Reader(source_->file, source_->text, options_); }
 
-  /// The same mistake is met again at each value of the matrix; it is reported once.
-  void keep(const Reader& reader) {
+  /// The same mistake is met again at each value of the matrix; it is reported once. One that is met first with a later
+  /// value, and elsewhere, names it.
+  void keep(const Reader& reader, const std::string& path = {}, const Node& value = {}) {
     for (const Diagnostic& diagnostic : reader.diagnostics()) {
-      if (std::find(diagnostics_.begin(), diagnostics_.end(), diagnostic) == diagnostics_.end()) {
-        diagnostics_.push_back(diagnostic);
-      }
+      if (std::find(met_.begin(), met_.end(), diagnostic) != met_.end()) continue;
+      met_.push_back(diagnostic);
+      diagnostics_.push_back(diagnostic);
+      const bool is_elsewhere = !path.empty() && diagnostic.where != value.where;
+      if (is_elsewhere) diagnostics_.back().message += fmt::format(" (with {}: {})", path, value.found());
     }
   }
   void fail(Position where, std::string message, std::string advice = {}) {
@@ -77,10 +80,10 @@ class Loader {
     keep(single);
   }
 
-  std::optional<Scenario> read_document(const Node& root) {
+  std::optional<Scenario> read_document(const Node& root, const std::string& path = {}, const Node& value = {}) {
     Reader one = reader();
     std::optional<Scenario> scenario = read_scenario(one, root);
-    keep(one);
+    keep(one, path, value);
     return scenario;
   }
 
@@ -195,7 +198,7 @@ class Loader {
     Node root = first;
     const auto place = overlay(root, path, where, value);
     if (!place) return std::nullopt;  // Said when the axis was read.
-    const std::optional<Scenario> scenario = read_document(root);
+    const std::optional<Scenario> scenario = read_document(root, path, value);
     if (!scenario) return std::nullopt;
     return canonical_at(Codec<Scenario>::write(*scenario), *place, value);
   }
@@ -246,6 +249,7 @@ class Loader {
   std::shared_ptr<const Source> source_;
   ReadOptions options_;
   std::vector<Diagnostic> diagnostics_;
+  std::vector<Diagnostic> met_;  // The same, before values were added to them.
 };
 
 /// A problem with a file as such.

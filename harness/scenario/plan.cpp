@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "harness/report/summary_table.h"
 #include "harness/scenario/course.h"
 #include "harness/scenario/plan_id.h"
 
@@ -36,6 +35,16 @@ Expectation expectation_for(const LoadedScenario& loaded, const Point& point) {
   return {};
 }
 
+/// "steps.0.id: a, vm.memory: 128MiB"
+std::string describe(const Point& point) {
+  std::string text;
+  for (const auto& [path, value] : point) {
+    const std::string written = value.is_string() ? value.get<std::string>() : value.dump();
+    text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", path, written);
+  }
+  return text;
+}
+
 }  // namespace
 
 Planned plan(const LoadedScenario& loaded, const PlanOptions& options) {
@@ -46,6 +55,7 @@ Planned plan(const LoadedScenario& loaded, const PlanOptions& options) {
   const unsigned repeat = options.repeat.value_or(loaded.first_point.repeat);
   const std::uint64_t first_seed = options.seed.value_or(loaded.first_point.seed.value_or(options.random_seed));
 
+  std::vector<Diagnostic> met;  // Of the first point that has it.
   for (std::size_t number = 0; number < points; ++number) {
     Point point;
     Node root = loaded.root;
@@ -60,8 +70,10 @@ Planned plan(const LoadedScenario& loaded, const PlanOptions& options) {
     std::optional<Scenario> scenario = read_scenario(reader, root);
     if (!scenario) {
       for (const Diagnostic& diagnostic : reader.diagnostics()) {
-        const auto& known = planned.diagnostics;
-        if (std::find(known.begin(), known.end(), diagnostic) == known.end()) planned.diagnostics.push_back(diagnostic);
+        if (std::find(met.begin(), met.end(), diagnostic) != met.end()) continue;
+        met.push_back(diagnostic);
+        planned.diagnostics.push_back(diagnostic);
+        planned.diagnostics.back().message += " (with " + describe(point) + ")";
       }
       continue;
     }

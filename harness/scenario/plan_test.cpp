@@ -227,7 +227,7 @@ TEST(Matrix, ACombinationThatIsInvalidIsFoundByThePlan) {
       "steps: [{make: {id: a}}, {make: {id: b}}]\nmatrix: {steps.0.id: [a, c], steps.1.id: [b, c]}";
   const Planned planned = plan(loaded(text), {});
   EXPECT_TRUE(planned.runs.empty());
-  EXPECT_THAT(errors_of(planned.diagnostics), HasSubstr("thing 'c' is there already"));
+  EXPECT_THAT(errors_of(planned.diagnostics), HasSubstr("thing 'c' is there already, from line 4 (with steps.0.id: c, steps.1.id: c)"));
 }
 
 // ---- which expectation decides
