@@ -51,19 +51,31 @@ std::string command_of(const fs::path& directory, const std::string& name) {
   return command;
 }
 
-std::optional<Process> look_at(pid_t pid) {
+fs::path directory_of(pid_t pid) { return fs::path("/proc") / std::to_string(pid); }
+
+// What decides whether a process is wanted.
+std::optional<Process> glance_at(pid_t pid, std::string* name = nullptr) {
+  const auto stat = parse_stat(read_proc_file(directory_of(pid) / "stat"));
+  if (!stat) return std::nullopt;
+  if (name != nullptr) *name = stat->name;
   Process process;
   process.pid = pid;
-  process.handle = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (!process.handle) return std::nullopt;  // Ended meanwhile, or a thread.
-  const fs::path directory = fs::path("/proc") / std::to_string(pid);
-  const auto stat = parse_stat(read_proc_file(directory / "stat"));
-  if (!stat) return std::nullopt;
   process.parent = stat->parent;
-  process.command = command_of(directory, stat->name);
-  process.environment = read_proc_file(directory / "environ");
+  process.environment = read_proc_file(directory_of(pid) / "environ");
+  return process;
+}
+
+std::optional<Process> look_at(pid_t pid) {
+  UniqueFd handle(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!handle) return std::nullopt;  // Ended meanwhile, or a thread.
+  std::string name;
+  std::optional<Process> process = glance_at(pid, &name);
+  if (!process) return std::nullopt;
+  process->command = command_of(directory_of(pid), name);
+  process->handle = std::move(handle);
   // All of this was about the process that `handle` holds only if that one is still there.
-  if (::syscall(SYS_pidfd_send_signal, process.handle.get(), 0, nullptr, 0) != 0 && errno == ESRCH) return std::nullopt;
+  if (::syscall(SYS_pidfd_send_signal, process->handle.get(), 0, nullptr, 0) != 0 && errno == ESRCH)
+    return std::nullopt;
   return process;
 }
 
@@ -112,7 +124,9 @@ std::vector<Process> processes_where(const std::function<bool(const Process&)>& 
     pid_t pid = 0;
     const auto [end, not_a_number] = std::from_chars(name.data(), name.data() + name.size(), pid);
     if (not_a_number != std::errc() || pid == ::getpid()) continue;
-    std::optional<Process> process = look_at(pid);
+    std::optional<Process> process = glance_at(pid);
+    if (!process || !wanted(*process)) continue;
+    process = look_at(pid);
     if (process && wanted(*process)) found.push_back(std::move(*process));
   }
   return found;

@@ -35,7 +35,8 @@ struct Process {
   bool is_stopped() const;
 };
 
-/// All processes, zombies too, that `wanted` accepts; this process itself excepted.
+/// All processes, zombies too, that `wanted` accepts; this process itself excepted. `wanted` is asked twice, and sees no
+/// command and no handle at first: hundreds are looked at for one that is found.
 std::vector<Process> processes_where(const std::function<bool(const Process&)>& wanted);
 
 /// Gives each process up to `settle` (in all) to end by itself, as one does whose killer is at work
