@@ -232,7 +232,7 @@ TEST_F(Faults, ACheckWhoseConnectionIsCutIsNoHang) {
 TEST_F(Faults, OneThatCannotActSaysWhatToDo) {
   EXPECT_EQ(
       run({write_scenario("too-early", "steps:\n  - boot: {fresh: true}\n  - inject: {fault: uffd.kill_handler}\n")}),
-      4);
+      3);
   EXPECT_THAT(out(), HasSubstr("there is no restored guest"));
 }
 

@@ -6,6 +6,7 @@
 namespace snaphammer::e2e {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -34,9 +35,24 @@ TEST_F(InFlight, AnExecThatOutlastsTheGraceIsEndedAndItsCallerIsTold) {
                 "runtime: {pause: {drain_grace: 200ms}}\nsteps:\n  - boot: {}\n"
                 "  - parallel: [[{exec: {command: [sleep, 60]}}],\n"
                 "               [{run_for: 500ms}, {snapshot: {id: s1}}, {exec: {command: [\"true\"]}}]]\n")}),
-            4);
-  EXPECT_THAT(only_run().at("message").get<std::string>(), HasSubstr("interrupted by the pause"));
+            3);
+  EXPECT_EQ(only_run().at("verdict"), "inconclusive");
+  EXPECT_THAT(only_run().at("message").get<std::string>(),
+              AllOf(HasSubstr("interrupted by the pause"), HasSubstr("on_error: continue")));
   EXPECT_LT(phase_ms("force-close"), 10'000);
+}
+
+// The scenario has asked for it: nothing is wrong with the guest, and the harness has not failed.
+TEST_F(InFlight, WhatAFaultMadeFailLeavesTheRunInconclusive) {
+  const std::string aborted =
+      "steps:\n  - boot\n  - inject: {fault: abort, args: {phase: \"pause.store-memory:after\"}}\n";
+  EXPECT_EQ(run({write_scenario("aborted", aborted + "  - snapshot: {id: s1}\n")}), 3) << out();
+  EXPECT_EQ(only_run().at("verdict"), "inconclusive");
+  EXPECT_THAT(only_run().at("message").get<std::string>(),
+              AllOf(HasSubstr("step snapshot (line 8)"), HasSubstr("aborted here on purpose")));
+  std::filesystem::remove_all(file("out"));
+  const std::string goes_on = aborted + "  - snapshot: {id: s1, on_error: continue}\n  - snapshot: {id: s2}\n";
+  EXPECT_EQ(run({write_scenario("goes-on", goes_on)}), 0) << out();
 }
 
 // The host's wait holds the pause where it refuses everything.

@@ -52,8 +52,8 @@ void conclude(report::RunResult& result, const std::string& not_tried, const Res
   const bool scenario = error.kind() == ErrorKind::kRefused || error.kind() == ErrorKind::kUnavailable;
   const bool environment = error.kind() == ErrorKind::kUnfit || !oracles;
   result.verdict = environment || scenario ? report::Verdict::kInconclusive : report::Verdict::kError;
-  result.message = scenario ? Error(error).advise("with `on_error: continue` the run goes on after it").describe()
-                            : error.describe();
+  result.message = error.describe();
+  if (scenario) result.message += "; with `on_error: continue` the run goes on after it";
 }
 
 // The scenario asks for what this host has not: nothing is tried, and nothing said about the guest.

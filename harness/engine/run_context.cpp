@@ -124,7 +124,7 @@ Async<void> RunContext::snapshot(const std::string& id, SnapshotStep step) {
   sandbox::SnapshotOptions options{.id = fmt::format("{}-{}", id, ++taken_), .resume = step.resume};
   options.metadata = {{"scenario", plan_.scenario->name}, {"guest_kernel", result_.guest_kernel}};
   if (step.diff && origin_.empty()) {
-    co_return Error(ErrorKind::kInvalid, "a diff needs an earlier snapshot").advise("take a full one first");
+    co_return Error(ErrorKind::kUnavailable, "a diff needs an earlier snapshot").advise("take a full one first");
   }
   if (step.diff) options.parent = origin_;
   const bool was_paused = sandbox_.state() == sandbox::State::kPaused;
