@@ -263,6 +263,15 @@ TEST(Course, ABalloonCannotTakeAllThatTheGuestHas) {
             "give it more with `vm.memory`\n");
 }
 
+TEST(Course, AWorkloadCannotTakeAllThatTheGuestHas) {
+  const std::string steps = "  - boot\n  - start: {workload: zero-pages, args: {resident: 256MiB}}\n";
+  EXPECT_EQ(errors_in(steps),
+            "5:5: start cannot work here: the guest has no more than 256MiB; take less, or give it more with "
+            "`vm.memory`\n");
+  EXPECT_EQ(errors_in(steps, "vm: {memory: 512MiB}\n"), "");
+  EXPECT_EQ(errors_in(steps, "expect: [{verdict: error}]\n"), "") << "Nothing needs to work.";
+}
+
 TEST(ExpectedMemory, IsThatOfTheGuestAndOfAllClones) {
   const auto expected = [](const std::string& steps) {
     const Loaded loaded = load_text("a.yaml", "version: 1\nname: a\nvm: {memory: 512MiB}\nsteps:\n  - boot\n" + steps);

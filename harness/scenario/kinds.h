@@ -84,6 +84,8 @@ struct WorkloadKind {
   ArgsType args;
   /// Those of the arguments that are for the harness; the guest's program does not get them.
   std::vector<std::string> host_args = {};
+  /// The argument that is how much of the guest's memory it takes; empty without one.
+  std::string memory_arg = {};
 };
 
 class Course;

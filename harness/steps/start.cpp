@@ -39,6 +39,10 @@ void describe(Fields<Start>& fields) {
 void follow(const Start& options, Course& course) {
   course.needs_healthy();
   course.starts(options.as, options.workload);
+  const std::string& memory = Catalog<WorkloadKind>::of().find(options.workload)->memory_arg;
+  if (memory.empty()) return;
+  const Result<ByteCount> taken = parse_bytes(options.args.at(memory).get<std::string>());
+  if (taken) course.needs_memory_above(*taken);
 }
 
 // What the guest's program gets: `--key value`, text without quotes.

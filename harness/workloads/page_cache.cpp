@@ -22,7 +22,8 @@ void describe(Fields<PageCache>& fields) {
 
 const scenario::Registration<scenario::WorkloadKind> kRegistration{
     {"page-cache", "Writes, cuts, punches, deletes and reads back files in memory, and verifies every byte.",
-     "start: {workload: page-cache, args: {resident: 32MiB}}", scenario::args_of<PageCache>()}};
+     "start: {workload: page-cache, args: {resident: 32MiB}}", scenario::args_of<PageCache>(),
+     {}, "resident"}};
 
 }  // namespace
 }  // namespace snaphammer::workloads

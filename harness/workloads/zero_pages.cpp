@@ -22,7 +22,8 @@ void describe(Fields<ZeroPages>& fields) {
 
 const scenario::Registration<scenario::WorkloadKind> kRegistration{
     {"zero-pages", "Maps memory, expects fresh pages to be zero, fills them, and later verifies every byte.",
-     "start: {workload: zero-pages, as: zp, args: {resident: 150MiB}}", scenario::args_of<ZeroPages>()}};
+     "start: {workload: zero-pages, as: zp, args: {resident: 150MiB}}", scenario::args_of<ZeroPages>(),
+     {}, "resident"}};
 
 }  // namespace
 }  // namespace snaphammer::workloads
