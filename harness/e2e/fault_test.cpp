@@ -234,6 +234,13 @@ TEST_F(Faults, OneThatCannotActSaysWhatToDo) {
       run({write_scenario("too-early", "steps:\n  - boot: {fresh: true}\n  - inject: {fault: uffd.kill_handler}\n")}),
       3);
   EXPECT_THAT(out(), HasSubstr("there is no restored guest"));
+  std::filesystem::remove_all(file("out"));
+  EXPECT_EQ(run({write_scenario("goes-on",
+                                "steps:\n  - boot: {fresh: true}\n"
+                                "  - inject: {fault: uffd.kill_handler, on_error: continue}\n"
+                                "  - exec: {command: [\"true\"]}\n")}),
+            3);
+  EXPECT_THAT(only_run().at("message").get<std::string>(), HasSubstr("there is no restored guest"));
 }
 
 }  // namespace

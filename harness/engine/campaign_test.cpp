@@ -307,6 +307,7 @@ TEST_F(CampaignTest, ARunThatWaitsForMemoryIsNotBegunAfterASignal) {
   EXPECT_TRUE(end.interrupted);
   EXPECT_THAT(end.results.runs, IsEmpty());
   EXPECT_EQ(end.results.unfinished, 2u);
+  EXPECT_THAT(heard_, Not(Contains("began never.s1")));
 }
 
 TEST_F(CampaignTest, FailFastStartsNothingMore) {

@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -518,10 +520,18 @@ TEST_F(Reporters, WhatCannotBeWrittenAnyMoreIsAnErrorAndLeavesNothing) {
   ASSERT_FALSE(written);
   EXPECT_THAT(written.error().message(), HasSubstr("gone/a.tap"));
 
-  const auto blocked = make_reporters("tap=" + (directory_ / "b.tap").string());
-  fs::create_directory(directory_ / "b.tap");
-  EXPECT_FALSE(blocked->front()->campaign_ended(campaign()));
-  EXPECT_FALSE(fs::exists(directory_ / "b.tap.part"));
+  const auto too_large = make_reporters("tap=" + (directory_ / "b.tap").string());
+  // As a disk that is full: writing fails midway.
+  const rlimit small{16, RLIM_INFINITY};
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = ::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const Result<void> cut_off = too_large->front()->campaign_ended(campaign());
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  ::signal(SIGXFSZ, handler);
+  EXPECT_FALSE(cut_off);
+  EXPECT_TRUE(fs::is_empty(directory_.path()));
 }
 
 TEST(ReporterSpec, SaysWhatIsWrong) {

@@ -16,25 +16,13 @@ namespace fs = std::filesystem;
 
 constexpr const char* kStandardOutput = "-";
 
-/// Where the bytes go: who names a link, a FIFO or a device means what is behind it, and no file in its place.
-struct Target {
-  explicit Target(const fs::path& file) : path(file) {
-    std::error_code error;
-    if (fs::is_symlink(file, error)) path = file.parent_path() / fs::read_symlink(file, error);
-    in_place = fs::exists(path, error) && !fs::is_regular_file(path, error);
-  }
-
-  fs::path path;
-  bool in_place = false;
-};
-
 Result<void> write_text(const fs::path& file, const std::string& text) {
   if (file == kStandardOutput) {
     const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
     if (!written || std::fflush(stdout) != 0) return errno_error("write the report to standard output");
     return {};
   }
-  const Target target(file);
+  const WriteTarget target = write_target(file);
   fs::path written = target.path;
   if (!target.in_place) written += ".part";
   const auto failed = [&](int error) {
@@ -109,7 +97,7 @@ Result<std::vector<std::unique_ptr<Reporter>>> make_reporters(std::string_view s
       continue;
     }
     if (const Result<void> can = check_can_write(file); !can) return can.error().in("--report");
-    if (!files.insert(file).second && !Target(file).in_place) {
+    if (!files.insert(file).second && !write_target(file).in_place) {
       return Error(ErrorKind::kInvalid, fmt::format("--report: {} is named twice", file))
           .advise("give each report a file of its own");
     }
