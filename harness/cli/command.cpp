@@ -5,6 +5,7 @@ namespace snaphammer::cli {
 int exit_code_of(const Error& error) {
   switch (error.kind()) {
     case ErrorKind::kInvalid:
+    case ErrorKind::kCorrupt:  // What is stored, where somebody has said.
       return kInvalidInput;
     case ErrorKind::kUnfit:
     case ErrorKind::kUnavailable:
@@ -14,7 +15,6 @@ int exit_code_of(const Error& error) {
       return kInterrupted;
     case ErrorKind::kTimeout:
     case ErrorKind::kGone:
-    case ErrorKind::kCorrupt:
     case ErrorKind::kIo:
     case ErrorKind::kInternal:
       return kHarnessFailed;

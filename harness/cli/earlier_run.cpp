@@ -19,6 +19,16 @@ std::set<std::string> finding_ids(const report::RunResult& run) {
   return ids;
 }
 
+// One id may stand for much, as `unhealthy` does; of several oracles that found it, one may be late another time.
+bool found_alike(const report::RunResult& original, const report::RunResult& again, const std::string& id) {
+  const auto by_same = [&](const report::Finding& found) {
+    return std::ranges::any_of(original.findings, [&](const report::Finding& first) {
+      return first.id == id && found.id == id && found.oracle == first.oracle;
+    });
+  };
+  return std::ranges::any_of(again.findings, by_same);
+}
+
 // Nothing where there is none.
 Result<std::optional<report::RunResult>> read_result(const fs::path& file) {
   if (!fs::exists(file)) return std::nullopt;
@@ -44,7 +54,9 @@ Result<EarlierRun> read_earlier_run(const fs::path& run) {
 }
 
 bool came_back(const report::RunResult& original, const report::RunResult& again) {
-  return again.verdict == original.verdict && std::ranges::includes(finding_ids(again), finding_ids(original));
+  return again.verdict == original.verdict && std::ranges::all_of(finding_ids(original), [&](const std::string& id) {
+           return found_alike(original, again, id);
+         });
 }
 
 std::string outcome_of(const report::RunResult& run) {

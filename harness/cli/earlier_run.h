@@ -22,7 +22,7 @@ struct EarlierRun {
 /// by this build.
 Result<EarlierRun> read_earlier_run(const std::filesystem::path& run);
 
-/// The same verdict, and every kind of finding again; more are no matter. Real machines are not deterministic: what comes
+/// The same verdict, and every kind of finding again, by an oracle that found it before; more are no matter. Real machines are not deterministic: what comes
 /// back is the outcome, not each event.
 bool came_back(const report::RunResult& original, const report::RunResult& again);
 

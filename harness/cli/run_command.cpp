@@ -1,3 +1,5 @@
+#include <charconv>
+
 #include <fmt/format.h>
 
 #include "harness/cli/campaign_command.h"
@@ -33,6 +35,14 @@ class RunCommand : public Command {
                    "STRATEGY_JOB_TOTAL; with /N Kubernetes indexed jobs)")
         ->excludes(resume);
     app.add_option("--seed", planning_.seed, "First seed of every scenario, instead of the scenario's own")
+        ->check(CLI::Validator(
+            [](const std::string& text) {
+              std::uint64_t seed = 0;
+              const auto read = std::from_chars(text.data(), text.data() + text.size(), seed);
+              const bool good = read.ec == std::errc() && read.ptr == text.data() + text.size();
+              return good ? std::string() : "'" + text + "' is no whole number from 0 to 18446744073709551615";
+            },
+            "NUMBER"))
         ->excludes(resume);
     app.add_option("--repeat", planning_.repeat, "Runs per point, instead of the scenario's own")
         ->check(CLI::Range(1u, 1'000'000u))

@@ -98,6 +98,20 @@ TEST_F(Oracles, TheClockOfAGuestThatStoodStillIsFoundUnlessItIsSet) {
       << out() << err();
 }
 
+TEST_F(Oracles, WhatEachLifeOfAGuestDrewIsComparedThoughNoStepAsks) {
+  const std::string lives =
+      "  - snapshot: {id: s1}\n  - restore: {from: s1}\n  - await_healthy\n  - run_for: 500ms\n"
+      "  - restore: {from: s1}\n  - await_healthy\n  - run_for: 500ms\n";
+  const std::string boots = "steps:\n  - boot\n  - start: {workload: entropy, args: {generator: ";
+  const std::string differ = "expect: [{verdict: fail, findings: [not-unique]}]\n";
+  EXPECT_EQ(
+      run({write_scenario("seeded-once", boots + "seeded-once}}\n" + lives + differ),
+           write_scenario("reseeded", boots + "reseeded}}\n" + lives),
+           write_scenario("unprepared", "runtime: {quiesce: {enabled: false}}\n" + boots + "reseeded}}\n" + lives)}),
+      0)
+      << out();
+}
+
 TEST_F(Oracles, AnExecThatNeverEndsIsATimeout) {
   EXPECT_EQ(
       run({write_scenario("endless", "steps:\n  - boot: {}\n  - exec: {command: [sleep, \"1000\"], timeout: 1s}\n")}),

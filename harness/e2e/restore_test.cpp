@@ -125,7 +125,7 @@ TEST_F(Restore, ALimitOnWhatNeverHappenedIsInconclusive) {
       << out();
   EXPECT_EQ(only_run().at("verdict"), "inconclusive");
   EXPECT_THAT(only_run().at("message").get<std::string>(),
-              HasSubstr("limits: restore_to_healthy was never measured: it takes a `restore`"));
+              testing::HasSubstr("limits: restore_to_healthy was never measured: it takes a `restore`"));
 }
 
 }  // namespace

@@ -42,6 +42,28 @@ TEST_F(StepTimeout, EndsTheBranchesOfParallel) {
   expect_overdue_and_nothing_else();
 }
 
+// The first boot of a machine makes its base snapshot: a guest of its own, which is under way then.
+TEST_F(StepTimeout, EndsABootThatNeverComesUp) {
+  const std::string never = "vm: {kernel_args: [\"rdinit=/bin/sh\"]}\n";
+  const std::string hangs = "expect: [{verdict: fail, findings: [hang]}]\n";
+  EXPECT_EQ(run({write_scenario("step", never + "steps: [{boot: {timeout: 3s}}]\n" + hangs),
+                 write("run.yaml", "version: 1\nname: run\ntimeout: 3s\nsteps: [boot]\n" + never + hangs)}),
+            0)
+      << out();
+  expect_nothing_left();
+}
+
+TEST_F(StepTimeout, EndsARestoreWhosePagesAreDelayedForAnHour) {
+  EXPECT_EQ(run({write_scenario("delayed",
+                                "runtime: {uffd: {prefetch: \"off\"}}\nsteps:\n  - boot\n  - snapshot: {id: s1}\n"
+                                "  - inject: {fault: uffd.delay, args: {least: 1h}}\n"
+                                "  - restore: {from: s1, timeout: 3s}\n"
+                                "expect: [{verdict: fail, findings: [hang]}]\n")}),
+            0)
+      << out();
+  EXPECT_LT(only_run().at("seconds"), 60);
+}
+
 TEST_F(StepTimeout, EndsClonesThatAreNotUp) {
   run_overdue("clones",
               "  - snapshot: {id: s1}\n  - inject: {fault: uffd.delay, args: {guest: clone-2, least: 12s}}\n"

@@ -1,17 +1,26 @@
 #include "harness/engine/clones.h"
 
+#include <fstream>
+#include <iterator>
+#include <set>
 #include <sstream>
 #include <system_error>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "harness/engine/handler_finding.h"
 #include "harness/engine/hang_diagnosis.h"
+#include "harness/engine/workload_death.h"
+#include "harness/oracles/kernel_log.h"
 #include "lib/base/run_together.h"
 
 namespace snaphammer::engine {
 namespace {
 
 constexpr Duration kDrawLimit = std::chrono::seconds(20);
+/// For a list of workloads, or all that one has to say.
+constexpr Duration kAnswerLimit = std::chrono::seconds(20);
 
 constexpr std::size_t kDraws = 64;
 
@@ -65,14 +74,74 @@ class Clones::Guest final : private sandbox::PhaseObserver {
 
   Async<void> bring_up(const snapshot::Snapshot& from, Clone& clone) {
     clone.restored = co_await restore(from, clone);
+    name_ = clone.name;
+    is_up_ = clone.restored.has_value();
     if (clone.restored) co_return Result<void>();
     co_await look(clone.restored.error());
     clone.hung_at = hung_at_;
     co_return Result<void>();
   }
+  /// See Clones::look(); one whose restore failed has been told of.
+  Async<void> tell(std::vector<report::Finding>& told) {
+    if (!is_up_) co_return Result<void>();
+    tell_kernel_faults(told);
+    if (!sandbox_.failure()) {
+      auto asked = co_await tell_workloads(told);
+      if (asked || asked.error().kind() == ErrorKind::kCancelled) co_return asked;
+      if (!sandbox_.failure()) told.push_back(finding("unhealthy", asked.error().describe()));
+    }
+    co_return tell_failure(told);
+  }
   Awaitable<void> end() { return sandbox_.end(); }
 
  private:
+  report::Finding finding(std::string id, const std::string& message, nlohmann::json evidence = {}) const {
+    evidence[kOfClone] = name_;
+    return {.id = std::move(id), .oracle = name_, .message = name_ + ": " + message, .evidence = std::move(evidence)};
+  }
+
+  void tell_kernel_faults(std::vector<report::Finding>& told) {
+    std::ifstream console(sandbox_.paths().console_log(), std::ios::binary);
+    const std::string log(std::istreambuf_iterator<char>(console), {});
+    const std::vector<oracles::KernelFault> faults = oracles::find_kernel_faults(log);
+    for (; kernel_faults_ < faults.size(); ++kernel_faults_) {
+      const oracles::KernelFault& fault = faults[kernel_faults_];
+      told.push_back(
+          finding("kernel-fault", fault.kind + ": " + fault.line, {{"kind", fault.kind}, {"log", fault.excerpt}}));
+    }
+  }
+
+  Async<void> tell_workloads(std::vector<report::Finding>& told) {
+    CO_SNAP_ASSIGN(const std::vector<agent::WorkloadInfo> all,
+                   co_await with_deadline(kAnswerLimit, "the workloads", sandbox_.workloads()));
+    const auto on_finding = [&](agent::Finding found) {
+      told.push_back(finding(found.id, found.message, std::move(found.evidence)));
+    };
+    for (const agent::WorkloadInfo& one : all) {
+      const bool has_ended = one.end.ended() && !ended_.contains(one.as);
+      if (one.undelivered_bytes == 0 && !has_ended) continue;
+      CO_SNAP_ASSIGN(const agent::CheckReport verdict,
+                     co_await sandbox_.check_workload(one.as, kAnswerLimit, on_finding));
+      if (!verdict.died || !ended_.insert(one.as).second) continue;
+      const report::Finding death = death_of(one.as, *verdict.died);
+      told.push_back(finding(death.id, death.message, death.evidence));
+    }
+    co_return Result<void>();
+  }
+
+  Result<void> tell_failure(std::vector<report::Finding>& told) {
+    using Kind = sandbox::Failure::Kind;
+    const std::optional<sandbox::Failure>& failure = sandbox_.failure();
+    if (!failure || std::exchange(failure_told_, true)) return {};
+    if (failure->kind == Kind::kVmm) return Error(failure->error).in(name_).as(ErrorKind::kUnfit);
+    if (failure->kind == Kind::kHandler) {
+      told.push_back(finding(finding_of_handler_error(failure->error), failure->error.describe()));
+    } else if (kernel_faults_ == 0) {  // Otherwise its console says why.
+      told.push_back(finding("unhealthy", failure->error.describe()));
+    }
+    return {};
+  }
+
   Async<sandbox::RestoreReport> restore(const snapshot::Snapshot& from, Clone& clone) {
     CO_SNAP_TRY(co_await sandbox_.restore(from));
     CO_SNAP_ASSIGN(sandbox::RestoreReport report, co_await sandbox_.await_healthy());
@@ -96,6 +165,11 @@ class Clones::Guest final : private sandbox::PhaseObserver {
   const std::string boot_;
   const std::filesystem::path hang_file_;
   std::optional<std::string> hung_at_;
+  std::string name_;
+  bool is_up_ = false;
+  std::size_t kernel_faults_ = 0;  // Told so far; so are the other two.
+  std::set<std::string> ended_;
+  bool failure_told_ = false;
   sandbox::Sandbox sandbox_;
 };
 
@@ -138,6 +212,13 @@ Async<std::vector<Clone>> Clones::start(snapshot::Snapshot from, unsigned count,
   }
   for (Result<void>& ended : co_await run_together(std::move(guests))) CO_SNAP_TRY(std::move(ended));
   co_return clones;
+}
+
+Async<void> Clones::look(std::vector<report::Finding>& found) {
+  std::vector<Async<void>> guests;
+  for (const auto& guest : guests_) guests.push_back(guest->tell(found));
+  for (Result<void>& asked : co_await run_together(std::move(guests))) CO_SNAP_TRY(std::move(asked));
+  co_return Result<void>();
 }
 
 Awaitable<void> Clones::end() {

@@ -2,6 +2,7 @@
 //
 //   Clones clones(executor, backend, config, guest_sources, paths);
 //   CO_SNAP_ASSIGN(std::vector<Clone> started, co_await clones.start(snapshot, 2));   // healthy
+//   const Result<void> looked = co_await clones.look(found);                          // what has become of them
 //   co_await clones.end();                                                            // always, before it is destroyed
 //
 // Each has its own VMM, vsock door, page server, identity and logs (clone-1, clone-2 ... below the run's); the snapshot
@@ -19,6 +20,7 @@
 #include "harness/engine/guest_sources.h"
 #include "harness/engine/guest_symbols.h"
 #include "harness/engine/run_paths.h"
+#include "harness/report/results.h"
 #include "lib/sandbox/sandbox.h"
 
 namespace snaphammer::engine {
@@ -40,6 +42,10 @@ class Clones {
   /// Starts `count` more and returns when each is healthy, or has failed to become so. `boot` is the boot of the snapshot's
   /// guest, by which its kernel's functions are known.
   Async<std::vector<Clone>> start(snapshot::Snapshot from, unsigned count, std::string boot);
+  /// What has come to light since the last look: kernels that complain, guests that have ended or do not answer, workloads
+  /// that have ended or found something, page servers that have died. kUnfit when a VMM has ended by itself; `found` then
+  /// has what was found all the same.
+  Async<void> look(std::vector<report::Finding>& found);
   /// Ends all of them.
   Awaitable<void> end();
 

@@ -276,9 +276,10 @@ Async<void> RunContext::clone(const std::string& id, unsigned count) {
 Async<void> RunContext::destroy() {
   std::vector<report::Finding> ended_before = co_await connections_.look();
   for (report::Finding& finding : ended_before) report(std::move(finding));
+  const Result<void> looked = co_await look_at_clones();
   for (const auto& oracle : oracles_) oracle->guest_leaves();
   co_await end_guests();
-  co_return Result<void>();
+  co_return looked;
 }
 
 Awaitable<void> RunContext::end() {

@@ -143,6 +143,8 @@ class RunContext final : private sandbox::PhaseObserver {
   Async<void> run_step(const scenario::Step& step);
   /// Returns when the step's timeout has passed, which is a finding, and its guest was looked at if its end ends it too.
   Async<void> find_overdue(const scenario::Step& step, std::string what, std::optional<Error>& overdue);
+  /// Reports what has become of the clones since the last look. An error as of an oracle.
+  Async<void> look_at_clones();
   /// Before a step ends or stops the guest: what no step has asked it for could be lost with it.
   Awaitable<void> hear_last_words();
   /// Looks at the guest before it is ended, if a finding says that something hung, and explains the finding.

@@ -7,6 +7,7 @@
 #include "harness/engine/hang_diagnosis.h"
 #include "harness/engine/page_evidence.h"
 #include "harness/engine/run_context.h"
+#include "harness/engine/workload_death.h"
 #include "lib/base/log.h"
 
 namespace snaphammer::engine {
@@ -71,18 +72,11 @@ Async<void> RunContext::check_workload(const std::string& as) {
     const bool is_cut = checked.error().kind() == ErrorKind::kGone;
     co_return fail(is_cut ? "connection-lost" : "hang", checked.error());
   }
-  if (checked->died && checked->died->crash) {
-    const agent::WorkloadInfo& workload = *checked->died;
-    const std::string message = fmt::format("workload {} was ended by its runtime: {}", as, workload.crash->headline);
-    nlohmann::json evidence = {{"end", workload.end.describe()}, {"report", workload.crash->report}};
-    report_workload_finding(as, {.id = workload.crash->finding, .message = message, .evidence = std::move(evidence)});
-    co_return Error(ErrorKind::kGone, message);
-  }
   if (checked->died) {
-    const Error died(ErrorKind::kGone,
-                     fmt::format("workload {} {}{}{}", as, checked->died->end.describe(),
-                                 checked->died->stderr_tail.empty() ? "" : ": ", checked->died->stderr_tail));
-    co_return fail("unhealthy", died, {{kCommandEnded, checked->died->end.describe()}});
+    const report::Finding death = death_of(as, *checked->died);
+    const Error died(ErrorKind::kGone, death.message);
+    report_workload_finding(as, {.id = death.id, .message = death.message, .evidence = death.evidence});
+    co_return died;
   }
   const std::string life = restored_ ? restored_->life : "boot";
   std::vector<Draw> draws = draws_in(checked->counters, life, as);
@@ -101,6 +95,7 @@ Async<void> RunContext::check_oracles() {
   for (const auto& oracle : oracles_) {
     if (health_ || !oracle->asks_guest()) CO_SNAP_TRY(co_await oracle->check(*this));
   }
+  CO_SNAP_TRY(co_await look_at_clones());
   if (alive || !findings_.empty()) co_return Result<void>();
   const std::optional<sandbox::Failure>& failure = sandbox_.failure();
   if (failure && failure->kind == sandbox::Failure::Kind::kGuest) {  // And its console does not say why.
@@ -115,6 +110,13 @@ Async<void> RunContext::check_oracles() {
       why.kind() == ErrorKind::kUnfit || why.kind() == ErrorKind::kCancelled || why.kind() == ErrorKind::kInternal;
   if (unknown) co_return why;
   co_return Result<void>();
+}
+
+Async<void> RunContext::look_at_clones() {
+  std::vector<report::Finding> found;
+  const Result<void> looked = co_await clones_.look(found);
+  for (report::Finding& finding : found) report(std::move(finding));
+  co_return looked;
 }
 
 Awaitable<void> RunContext::hear_last_words() {

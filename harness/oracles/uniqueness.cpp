@@ -1,5 +1,6 @@
 // uniqueness: what guests that come from one snapshot draw at random must differ.
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -11,15 +12,35 @@
 namespace snaphammer::oracles {
 namespace {
 
+/// For what one workload has drawn.
+constexpr Duration kAnswerLimit = std::chrono::seconds(20);
+
 class Uniqueness final : public Oracle {
  public:
+  // Also of a guest that does not answer, of which earlier lives have told.
   Async<void> check(engine::RunContext& run) override {
+    const bool answers = run.health() != nullptr && run.sandbox().state() == sandbox::State::kRunning;
+    if (answers) CO_SNAP_TRY(co_await ask(run));
     const std::vector<engine::Draw>& draws = run.draws();
     for (; looked_at_ < draws.size(); ++looked_at_) look(run, draws[looked_at_]);
     co_return Result<void>();
   }
+  Async<void> workload_started(engine::RunContext&, const StartedWorkload& workload) override {
+    if (workload.workload == engine::kDrawingWorkload) drawing_.insert(workload.as);
+    co_return Result<void>();
+  }
+  Async<void> last_words(engine::RunContext& run) override { return ask(run); }
 
  private:
+  // What they drew in this life of the guest, which no step may ask for.
+  Async<void> ask(engine::RunContext& run) {
+    for (const std::string& as : drawing_) {
+      if (!run.workloads().contains(as)) continue;
+      CO_SNAP_TRY(co_await with_deadline(kAnswerLimit, "check " + as, run.check_workload(as)));
+    }
+    co_return Result<void>();
+  }
+
   // One finding for a guest, however much of what it drew was drawn before.
   void look(engine::RunContext& run, const engine::Draw& draw) {
     std::vector<std::string> shared;
@@ -42,14 +63,16 @@ class Uniqueness final : public Oracle {
                       {"shared", shared}}});
   }
 
+  std::set<std::string> drawing_;  // By `as`.
   std::size_t looked_at_ = 0;
   std::map<std::string, std::string> drawn_by_;
 };
 
-const OracleRegistration<Uniqueness> kRegistration{
-    {"uniqueness",
-     "Compares what guests of one snapshot draw at random: clones from their kernels, and the workload entropy.",
-     {"not-unique"}}};
+const OracleRegistration<Uniqueness> kRegistration{{"uniqueness",
+                                                    "Compares what guests of one snapshot draw at random: clones from "
+                                                    "their kernels, and the workload entropy, which is "
+                                                    "asked in each life of its guest.",
+                                                    {"not-unique"}}};
 
 }  // namespace
 }  // namespace snaphammer::oracles

@@ -115,8 +115,10 @@ Async<void> BaseSnapshots::make(vmm::VmConfig vm, SandboxPaths paths, snapshot::
   config.name = "base";
   Sandbox guest(executor_, backend_, std::move(config), std::move(paths));
   Result<void> made;
-  if (!is_booted) made = co_await boot_and_store(guest, store, key, console_of(key));
-  if (made) made = co_await record_working_set(guest, store, key);
+  if (!is_booted) made = co_await without_exceptions("boot", boot_and_store(guest, store, key, console_of(key)));
+  if (made) made = co_await without_exceptions("first restore", record_working_set(guest, store, key));
+  // Also when this is cancelled: what works on the guest must be over before it goes.
+  co_await asio::this_coro::throw_if_cancelled(false);
   co_await guest.end();
   co_return made;
 }

@@ -173,6 +173,7 @@ void PageServer::Impl::serve(Serving& serving, int connection) {
   }
   serving.memory->interrupt();
   serving.faults.queue().interrupt();
+  options_.source->interrupt();
   for (std::thread& thread : threads) thread.join();
   if (serving.faults.vm_gone()) emit(ServerEvent::Kind::kVmGone);
 }

@@ -39,6 +39,8 @@ class PageSource {
   virtual Extent at_hand(ByteCount offset, std::size_t length) const = 0;
   /// Changes when what at_hand() said before no longer holds.
   virtual std::uint64_t at_hand_version() const { return 0; }
+  /// Nobody needs its bytes any more: whoever waits in read() for anything but the bytes themselves goes on.
+  virtual void interrupt() const {}
 };
 
 }  // namespace snaphammer::uffd

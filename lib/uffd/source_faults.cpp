@@ -22,7 +22,7 @@ class FaultySource final : public PageSource {
   Result<std::span<const std::byte>> read(ByteCount offset, std::size_t length,
                                           std::span<std::byte> scratch) const override {
     if (faults_->none()) return source_->read(offset, length, scratch);
-    SNAP_TRY(faults_->before_read({offset, length}));
+    SNAP_TRY(faults_->before_read({offset, length}, interrupted_));
     SNAP_ASSIGN(const std::span<const std::byte> bytes, source_->read(offset, length, scratch));
     if (!faults_->changes({offset, length})) return bytes;
     const std::span<std::byte> copy = scratch.first(length);
@@ -37,10 +37,15 @@ class FaultySource final : public PageSource {
     return faults_->none() ? source_->at_hand(offset, length) : Extent{};
   }
   std::uint64_t at_hand_version() const override { return faults_->version() + source_->at_hand_version(); }
+  void interrupt() const override {
+    faults_->interrupt(interrupted_);
+    source_->interrupt();
+  }
 
  private:
   std::shared_ptr<const PageSource> source_;
   std::shared_ptr<SourceFaults> faults_;
+  mutable std::atomic<bool> interrupted_ = false;
 };
 
 bool contains(Extent range, ByteCount offset) { return range.offset <= offset && offset < range.end(); }
@@ -95,28 +100,38 @@ void SourceFaults::changed_locked() {
   changed_.notify_all();
 }
 
-Result<void> SourceFaults::before_read(Extent range) {
+void SourceFaults::interrupt(std::atomic<bool>& interrupted) {
+  const std::lock_guard lock(mutex_);
+  interrupted = true;
+  changed_.notify_all();
+}
+
+Result<void> SourceFaults::before_read(Extent range, const std::atomic<bool>& interrupted) {
   std::unique_lock lock(mutex_);
-  wait_while_held(lock, range);
-  if (delay_.value && std::uniform_real_distribution<double>(0, 1)(random_) < delay_.value->share) delay(lock);
+  wait_while_held(lock, range, interrupted);
+  if (delay_.value && std::uniform_real_distribution<double>(0, 1)(random_) < delay_.value->share) {
+    delay(lock, interrupted);
+  }
   return fail_locked(range.offset);
 }
 
-void SourceFaults::wait_while_held(std::unique_lock<std::mutex>& lock, Extent range) {
-  for (auto held = held_.lower_bound(range.offset); held != held_.end() && *held < range.end();
+void SourceFaults::wait_while_held(std::unique_lock<std::mutex>& lock, Extent range,
+                                   const std::atomic<bool>& interrupted) {
+  for (auto held = held_.lower_bound(range.offset); !interrupted && held != held_.end() && *held < range.end();
        held = held_.lower_bound(range.offset)) {
     const ByteCount page = *held;
     if (on_held_) on_held_(page);
-    changed_.wait(lock, [&] { return !held_.contains(page); });
+    changed_.wait(lock, [&] { return interrupted || !held_.contains(page); });
   }
 }
 
-void SourceFaults::delay(std::unique_lock<std::mutex>& lock) {
+void SourceFaults::delay(std::unique_lock<std::mutex>& lock, const std::atomic<bool>& interrupted) {
   const Delay& delay = *delay_.value;
   const auto length = std::uniform_int_distribution<Duration::rep>(delay.least.count(), delay.most.count())(random_);
   delay_.act();
   const std::uint64_t version = delay_version_;
-  changed_.wait_until(lock, SteadyClock::now() + Duration(length), [&] { return delay_version_ != version; });
+  changed_.wait_until(lock, SteadyClock::now() + Duration(length),
+                      [&] { return interrupted || delay_version_ != version; });
 }
 
 Result<void> SourceFaults::fail_locked(ByteCount offset) {

@@ -72,8 +72,9 @@ class SourceFaults {
   bool none() const { return !any_.load(std::memory_order_acquire); }
   /// Changes with whatever is set.
   std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
-  /// Called before a range is read: waits, and fails, as was set.
-  Result<void> before_read(Extent range);
+  /// Called before a range is read: waits, and fails, as was set. Does not wait once `interrupted`.
+  Result<void> before_read(Extent range, const std::atomic<bool>& interrupted);
+  void interrupt(std::atomic<bool>& interrupted);
   /// Whether bytes of the range are to be other than they are, and makes them so.
   bool changes(Extent range) const;
   void change(Extent range, std::span<std::byte> bytes);
@@ -88,8 +89,8 @@ class SourceFaults {
     }
   };
   void changed_locked();
-  void delay(std::unique_lock<std::mutex>& lock);
-  void wait_while_held(std::unique_lock<std::mutex>& lock, Extent range);
+  void delay(std::unique_lock<std::mutex>& lock, const std::atomic<bool>& interrupted);
+  void wait_while_held(std::unique_lock<std::mutex>& lock, Extent range, const std::atomic<bool>& interrupted);
   Result<void> fail_locked(ByteCount offset);
 
   const std::uint64_t seed_;

@@ -51,6 +51,16 @@ TEST_P(SourceFaultsTest, ADelayedPageComesLaterAndKeepsNobodyElseWaiting) {
   EXPECT_EQ(acted_, 1u);
 }
 
+TEST_P(SourceFaultsTest, AServerThatEndsDoesNotWaitForWhatIsDelayedOrHeld) {
+  restore(on_demand(), faulty());
+  faults_->set_delay(SourceFaults::Delay{.least = 1h, .most = 2h}, count());
+  const auto touched = vmm_->touch(nth(2));
+  acted_.wait(0);
+  const TimePoint began = SteadyClock::now();
+  server_->stop();
+  EXPECT_LT(SteadyClock::now() - began, 30s);
+}
+
 TEST_P(SourceFaultsTest, AHeldPageComesWhenItIsReleasedAndKeepsNobodyElseWaiting) {
   restore(on_demand(), faulty());
   EXPECT_EQ(page(3), pattern_page(3)) << "its neighbours are now known to be at hand";

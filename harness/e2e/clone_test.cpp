@@ -1,0 +1,66 @@
+// What becomes of clones after they have come up: a planted defect each that is found, and clones without any.
+#include <gmock/gmock.h>
+
+#include "harness/e2e/real_campaign.h"
+
+namespace snaphammer::e2e {
+namespace {
+
+using testing::StartsWith;
+
+class LaterInClones : public RealCampaign {
+ protected:
+  /// Something that happens in a guest a second after its snapshot, unless it is told that it is the one that goes on.
+  static std::string later(const std::string& command) {
+    return "  - exec: {command: [sh, -c, \"(sleep 1; [ -e /tmp/safe ] || " + command + ") >/dev/null 2>&1 &\"]}\n" +
+           "  - snapshot: {id: s1}\n  - exec: {command: [touch, /tmp/safe]}\n  - clone: {from: s1, count: 2}\n"
+           "  - run_for: 3s\n";
+  }
+  static std::string expects(const std::string& finding) {
+    return "expect: [{verdict: fail, findings: [" + finding + "]}]\n";
+  }
+};
+
+TEST_F(LaterInClones, WhatGoesWrongIsFoundThoughNoStepAsks) {
+  const std::string boots = "steps:\n  - boot\n";
+  const std::string heap = boots + "  - start: {workload: cpp-heap, as: heap}\n";
+  const std::string killed = heap + later("kill -9 $(pidof cpp-heap)");
+  const std::string stale =
+      "vm: {memory: 256MiB, kernel_args: [init_on_free=1, transparent_hugepage=never], balloon: {free_page_reporting: "
+      "true}}\nruntime: {uffd: {on_remove: ignore}}\n" +
+      boots + "  - start: {workload: zero-pages, as: zp, args: {resident: 150MiB}}\n  - run_for: 2s\n" +
+      "  - snapshot: {id: s1}\n  - clone: {from: s1, count: 1}\n  - run_for: 6s\n";
+  const std::string unserved = "runtime: {uffd: {read_retries: 0, prefetch: \"off\"}}\n" + heap +
+                               "  - snapshot: {id: s1}\n  - clone: {from: s1, count: 2}\n"
+                               "  - inject: {fault: uffd.read_error, args: {guest: clone-1, times: 100000}}\n"
+                               "  - run_for: 3s\n";
+  EXPECT_EQ(run({write_scenario("panics", boots + later("echo c >/proc/sysrq-trigger") + expects("kernel-fault")),
+                 write_scenario("powers-off", boots + later("echo o >/proc/sysrq-trigger") + expects("unhealthy")),
+                 write_scenario("killed", killed + expects("unhealthy")),
+                 write_scenario("killed-and-checked", killed + "  - check: all\n" + expects("unhealthy")),
+                 write_scenario("killed-and-destroyed", killed + "  - destroy\n" + expects("unhealthy")),
+                 write_scenario("stale", stale + expects("stale-page")),
+                 write_scenario("unserved", unserved + expects("handler-died"))}),
+            0)
+      << out();
+  for (const nlohmann::json& each : results().at("runs")) {
+    const nlohmann::json& found = each.at("findings").at(0);
+    EXPECT_THAT(found.at("oracle").get<std::string>(), StartsWith("clone-")) << found;
+    EXPECT_EQ(found.at("evidence").at("examples").at(0).at("clone"), found.at("oracle"));
+  }
+}
+
+TEST_F(LaterInClones, ThoseThatAreWellAreSilent) {
+  EXPECT_EQ(run({write_scenario(
+                "well",
+                "steps:\n  - boot\n  - start: {workload: cpp-heap}\n  - start: {workload: zero-pages}\n"
+                "  - start: {workload: ticker}\n  - start: {workload: entropy}\n  - start: {workload: spawn}\n"
+                "  - start: {workload: page-cache}\n  - start: {workload: go-heap}\n  - run_for: 1s\n"
+                "  - snapshot: {id: s1}\n  - clone: {from: s1, count: 2}\n  - run_for: 4s\n  - check: all\n"
+                "  - restore: {from: s1}\n  - await_healthy: {within: 30s}\n  - check: all\n  - destroy\n")}),
+            0)
+      << out();
+}
+
+}  // namespace
+}  // namespace snaphammer::e2e

@@ -1,0 +1,14 @@
+// The finding that it is when a workload has ended by itself.
+#pragma once
+
+#include <string>
+
+#include "harness/report/results.h"
+#include "lib/agent/workload_protocol.h"
+
+namespace snaphammer::engine {
+
+/// What its runtime called it, or `unhealthy`. Without an oracle; the evidence says how it ended.
+report::Finding death_of(const std::string& as, const agent::WorkloadInfo& died);
+
+}  // namespace snaphammer::engine
