@@ -245,6 +245,13 @@ TEST_F(CliTest, AnEmptyValueIsNotTakenForNone) {
   EXPECT_FALSE(fs::exists("snaphammer-out"));
 }
 
+TEST_F(CliTest, ASeedThatIsNoneIsNotTakenForAnother) {
+  for (const char* seed : {"-1", "18446744073709551616", "1x", "1.5"}) {
+    EXPECT_EQ(run({scenario("a", {"pass"}), "--seed", seed}), 2) << seed;
+    EXPECT_THAT(err(), HasSubstr("is no whole number")) << seed;
+  }
+}
+
 TEST_F(CliTest, ResultsThatCannotBeKeptAre2BeforeAnyRun) {
   write("file", "mine");
   EXPECT_EQ(snaphammer({"run", scenario("a", {"pass"}), "--out", directory_ / "file"}), 2);

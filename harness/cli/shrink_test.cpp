@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include "harness/cli/earlier_run.h"
 #include "harness/cli/testing/program_fixture.h"
 
 namespace snaphammer::cli {
@@ -116,6 +117,28 @@ TEST_F(ShrinkCommandTest, WhatCannotWorkIs2BeforeAnyRun) {
   EXPECT_EQ(shrink(failed), 2);
   EXPECT_THAT(err(), HasSubstr("has left no result"));
   EXPECT_FALSE(fs::exists(directory_ / "tries"));
+}
+
+report::RunResult failed_with(const std::vector<std::pair<std::string, std::string>>& findings) {
+  report::RunResult run;
+  run.verdict = report::Verdict::kFail;
+  for (const auto& [id, oracle] : findings) {
+    run.findings.push_back({.id = id, .oracle = oracle, .message = {}, .evidence = {}});
+  }
+  return run;
+}
+
+TEST(CameBack, IsEachKindOfFindingByAnOracleThatHadFoundIt) {
+  const report::RunResult died = failed_with({{"unhealthy", "heap"}});
+  EXPECT_TRUE(came_back(died, failed_with({{"unhealthy", "heap"}, {"hang", "runtime"}}))) << "more are no matter";
+  EXPECT_FALSE(came_back(died, failed_with({{"unhealthy", "runtime"}}))) << "something else was unhealthy";
+  EXPECT_FALSE(came_back(died, failed_with({{"hang", "heap"}})));
+  const report::RunResult hung = failed_with({{"hang", "runtime"}, {"hang", "unresolved-faults"}, {"limit", "limits"}});
+  EXPECT_TRUE(came_back(hung, failed_with({{"hang", "unresolved-faults"}, {"limit", "limits"}}))) << "one may be late";
+  EXPECT_FALSE(came_back(hung, failed_with({{"hang", "runtime"}})));
+  report::RunResult broken = died;
+  broken.verdict = report::Verdict::kError;
+  EXPECT_FALSE(came_back(died, broken));
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ enum class Guest {
 
 class Course {
  public:
-  /// `may_fail`: the scenario is to end in an error, so that its steps need not work.
+  /// `may_fail`: the scenario is to be cut short, by an error or a refusal, so that its steps need not work.
   Course(Reader& reader, const VmSettings& vm, bool may_fail)
       : reader_(reader), vm_(vm), may_fail_(may_fail), certain_(!may_fail) {}
 
@@ -140,7 +140,7 @@ class Course {
 /// How many clones a run of `scenario` makes; nothing: any number, as rounds of a loop depend on time.
 std::optional<std::uint64_t> most_clones(const Scenario& scenario);
 
-/// Records an error at each step of `scenario` that cannot work in any run. One that is expected to end in an error is
+/// Records an error at each step of `scenario` that cannot work in any run. One that is expected to be cut short is
 /// left alone.
 void check_course(Reader& reader, const Scenario& scenario);
 

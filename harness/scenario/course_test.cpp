@@ -115,6 +115,7 @@ TEST(Course, AFaultOfASnapshotNeedsOneThatWasTaken) {
 TEST(Course, AStepThatMayFailIsNoError) {
   EXPECT_EQ(errors_in("  - boot\n  - pause\n  - pause: {on_error: continue}\n  - exec: {command: [ls]}\n"), "");
   EXPECT_EQ(errors_in("  - exec: {command: [ls]}\n", "expect: [{verdict: error}]\n"), "");
+  EXPECT_EQ(errors_in("  - exec: {command: [ls]}\n", "expect: [{verdict: inconclusive}]\n"), "");
   EXPECT_EQ(errors_in("  - loop: {times: 2, steps: [{exec: {command: [ls]}}], on_error: continue}\n"), "");
 }
 

@@ -24,7 +24,10 @@ void follow(const Clone& options, Course& course) { course.makes_clones(options.
 
 Async<void> execute(const Clone& options, engine::RunContext& run) { return run.clone(options.from, options.count); }
 
-const scenario::StepRegistration<Clone> registration{"clone", "Starts several guests from one snapshot, side by side.",
+const scenario::StepRegistration<Clone> registration{"clone",
+                                                     "Starts several guests from one snapshot, side by side. They live "
+                                                     "until `destroy` or the run's end; what goes wrong in "
+                                                     "one is found at `check: all`, or then.",
                                                      "clone: {from: s1, count: 2}"};
 
 }  // namespace
