@@ -184,9 +184,8 @@ std::ostream& human_output(Session& session, const CampaignOptions& options) {
 
 Result<engine::CampaignEnd> conduct(Session& session, const CampaignOptions& options,
                                     std::vector<scenario::RunPlan> plans) {
-  SNAP_ASSIGN(Reporters reporters,
-              options.reports.empty() ? Result<Reporters>(Reporters()) : report::make_reporters(options.reports));
   SNAP_ASSIGN(const Place place, place_of(options));
+  SNAP_ASSIGN(Reporters reporters, report::make_reporters(options.reports, place.directory));
   SNAP_ASSIGN(const engine::CampaignSettings settings, prepare_at(place, session, options, plans));
 
   std::ostream& out = human_output(session, options);

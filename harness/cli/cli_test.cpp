@@ -259,6 +259,8 @@ TEST_F(CliTest, ResultsThatCannotBeKeptAre2BeforeAnyRun) {
   EXPECT_EQ(run({scenario("a", {"pass"}), "--report", "tap=" + (directory_ / "none/a.tap").string()}), 2);
   EXPECT_THAT(err(), HasSubstr("none is no directory"));
   EXPECT_FALSE(fs::exists(directory_ / "out")) << "nothing was begun";
+  EXPECT_EQ(run({scenario("a", {"pass"}), "--report", "tap=" + (directory_ / "out/a.tap").string()}), 0) << err();
+  EXPECT_TRUE(fs::exists(directory_ / "out/a.tap")) << "in the campaign's own directory, which it makes";
 }
 
 TEST_F(CliTest, WhatIsShownToBePastedIsQuotedForAShell) {

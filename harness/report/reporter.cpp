@@ -40,6 +40,12 @@ Result<void> write_text(const fs::path& file, const std::string& text) {
   return {};
 }
 
+/// Comparable, as far as no links are in it.
+fs::path normal(const fs::path& path) {
+  const fs::path whole = fs::absolute(path).lexically_normal();
+  return whole.has_filename() ? whole : whole.parent_path();
+}
+
 std::vector<ReportFormat>& registered_formats() {
   static std::vector<ReportFormat> formats;
   return formats;
@@ -72,7 +78,7 @@ FormatRegistration::FormatRegistration(ReportFormat format) {
   formats.insert(after, std::move(format));
 }
 
-Result<std::vector<std::unique_ptr<Reporter>>> make_reporters(std::string_view spec) {
+Result<std::vector<std::unique_ptr<Reporter>>> make_reporters(std::string_view spec, const fs::path& results) {
   std::vector<std::unique_ptr<Reporter>> reporters;
   std::set<std::string, std::less<>> files;
   while (!spec.empty()) {
@@ -96,7 +102,10 @@ Result<std::vector<std::unique_ptr<Reporter>>> make_reporters(std::string_view s
       reporters.push_back(std::make_unique<FileReporter>(format->render, file));
       continue;
     }
-    if (const Result<void> can = check_can_write(file); !can) return can.error().in("--report");
+    const bool is_result = !results.empty() && normal(file).parent_path() == normal(results);
+    const bool will_be_there = is_result && !fs::exists(results);
+    const Result<void> can = will_be_there ? Result<void>() : check_can_write(file);
+    if (!can) return can.error().in("--report");
     if (!files.insert(file).second && !write_target(file).in_place) {
       return Error(ErrorKind::kInvalid, fmt::format("--report: {} is named twice", file))
           .advise("give each report a file of its own");

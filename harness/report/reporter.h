@@ -50,8 +50,10 @@ struct FormatRegistration {
 };
 
 /// Reporters from `--report junit=F,tap=F`. A file is written when the campaign ends, to a temporary name first; `-`
-/// is standard output. kInvalid: an unknown format, no file, or one that could not be written.
-Result<std::vector<std::unique_ptr<Reporter>>> make_reporters(std::string_view spec);
+/// is standard output. kInvalid: an unknown format, no file, or one that could not be written. `results` is a directory
+/// that will have been made by then.
+Result<std::vector<std::unique_ptr<Reporter>>> make_reporters(std::string_view spec,
+                                                              const std::filesystem::path& results = {});
 
 /// Formats that are also rendered for others than `--report`.
 std::string render_github(const CampaignResult& campaign);
