@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <optional>
 #include <set>
 
@@ -11,7 +10,8 @@
 #include <nlohmann/json.hpp>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
+
+#include "lib/base/descriptor_message.h"
 
 namespace snaphammer::uffd {
 namespace {
@@ -162,28 +162,13 @@ Result<void> await_readable(int connection, int stop_fd, TimePoint deadline) {
 /// One recvmsg: appends the bytes to `text` and returns the descriptors that came with them.
 Result<std::vector<UniqueFd>> receive_message(int connection, std::string& text) {
   std::array<char, 4096> bytes;
-  alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(16 * sizeof(int))> control{};
-  iovec part = {bytes.data(), bytes.size()};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  const ssize_t length = ::recvmsg(connection, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+  std::vector<UniqueFd> descriptors;
+  const ssize_t length = receive_with_descriptors(connection, bytes, descriptors, MSG_DONTWAIT);
   if (length < 0) {
     if (errno == EAGAIN || errno == EINTR) return std::vector<UniqueFd>();
+    if (errno == EMSGSIZE) return invalid("more descriptors than can be received");
     return errno_error("hand-off: recvmsg");
   }
-  std::vector<UniqueFd> descriptors;
-  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
-    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
-    for (std::size_t at = CMSG_LEN(0); at + sizeof(int) <= header->cmsg_len; at += sizeof(int)) {
-      int fd = -1;
-      std::memcpy(&fd, CMSG_DATA(header) + (at - CMSG_LEN(0)), sizeof fd);
-      descriptors.emplace_back(fd);
-    }
-  }
-  if ((message.msg_flags & MSG_CTRUNC) != 0) return invalid("more descriptors than can be received");
   if (length == 0) return Error(ErrorKind::kGone, "hand-off: the VMM closed the connection before handing off");
   text.append(bytes.data(), static_cast<std::size_t>(length));
   return descriptors;
@@ -264,23 +249,10 @@ Result<Handoff> receive_handoff(int connection, int stop_fd, Duration limit) {
 }
 
 Result<void> send_handoff(int connection, int userfaultfd, std::string_view text) {
-  alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(int))> control{};
-  std::string bytes(text);
-  iovec part = {bytes.data(), bytes.size()};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
-  std::memcpy(CMSG_DATA(header), &userfaultfd, sizeof(int));
-  const ssize_t sent = ::sendmsg(connection, &message, MSG_NOSIGNAL);
+  const ssize_t sent = send_with_descriptors(connection, text, std::array{userfaultfd}, MSG_NOSIGNAL);
   if (sent < 0) return errno_error("send the hand-off");
-  if (static_cast<std::size_t>(sent) != bytes.size()) {
-    return Error(ErrorKind::kIo, fmt::format("send the hand-off: {} of {} bytes were taken", sent, bytes.size()));
+  if (static_cast<std::size_t>(sent) != text.size()) {
+    return Error(ErrorKind::kIo, fmt::format("send the hand-off: {} of {} bytes were taken", sent, text.size()));
   }
   return {};
 }

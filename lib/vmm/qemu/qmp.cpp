@@ -1,7 +1,7 @@
 #include "lib/vmm/qemu/qmp.h"
 
+#include <array>
 #include <cstdint>
-#include <cstring>
 #include <map>
 #include <optional>
 #include <utility>
@@ -10,6 +10,8 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/read_until.hpp>
 #include <sys/socket.h>
+
+#include "lib/base/descriptor_message.h"
 
 namespace snaphammer::vmm {
 namespace {
@@ -25,21 +27,10 @@ Error protocol_error(std::string_view what, std::string_view line) {
 
 // Sends all of `line`, which the socket's empty buffer has room for many times over, and `descriptor` with it.
 Result<void> send_line(int socket, std::string_view line, int descriptor) {
-  iovec bytes{.iov_base = const_cast<char*>(line.data()), .iov_len = line.size()};
-  msghdr message{};
-  message.msg_iov = &bytes;
-  message.msg_iovlen = 1;
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  if (descriptor >= 0) {
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
-  }
-  const ssize_t sent = ::sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  const std::array<int, 1> descriptors = {descriptor};
+  const std::size_t along = descriptor >= 0 ? 1 : 0;
+  const ssize_t sent =
+      send_with_descriptors(socket, line, std::span(descriptors).first(along), MSG_NOSIGNAL | MSG_DONTWAIT);
   if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
     return Error(ErrorKind::kUnavailable, "QMP: the VMM does not read its monitor any more");
   }
