@@ -75,7 +75,7 @@ Result<void> open_console() {
 }
 
 Result<void> set_up_environment() {
-  ::setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
+  ::setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/lib/snaphammer/bin", 1);
   ::setenv("HOME", "/root", 1);
 
   rlimit descriptors{};

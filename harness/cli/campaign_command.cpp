@@ -51,7 +51,7 @@ unsigned runs_at_a_time(unsigned wanted) {
 
 bool uses_default_image(const std::vector<scenario::RunPlan>& plans) {
   return std::ranges::any_of(plans, [](const scenario::RunPlan& plan) {
-    return std::holds_alternative<scenario::DefaultImage>(plan.scenario->vm.image);
+    return !std::holds_alternative<scenario::KernelImage>(plan.scenario->vm.image);
   });
 }
 

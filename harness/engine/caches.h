@@ -17,6 +17,8 @@ struct Caches {
   static Caches of(const Environment& environment);
 
   std::filesystem::path guest_images() const { return root / "images"; }
+  /// Of scenarios that bring a root directory of their own.
+  std::filesystem::path root_images() const { return root / "root-images"; }
   std::filesystem::path base_snapshots() const { return root / "base-snapshots"; }
   /// What guests' kernels said about their functions, by boot id.
   std::filesystem::path kernel_symbols() const { return root / "kernel-symbols"; }

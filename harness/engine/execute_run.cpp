@@ -73,7 +73,8 @@ report::RunResult skipped(const scenario::RunPlan& plan, const Error& missing) {
 
 Async<report::RunResult> execute_run(scenario::RunPlan plan, RunPaths paths, RunEvents events) {
   const std::filesystem::path directory = std::filesystem::absolute(plan.source->file).parent_path();
-  CO_SNAP_ASSIGN(vmm::VmConfig vm, vm_config(plan.scenario->vm, paths.installation.guest_image, directory));
+  CO_SNAP_ASSIGN(GuestFiles boot, co_await guest_files(plan.scenario->vm.image, directory, paths));
+  CO_SNAP_ASSIGN(vmm::VmConfig vm, vm_config(plan.scenario->vm, std::move(boot)));
   if (const auto accel = vmm::choose_accel(vm.accel); !accel) co_return skipped(plan, accel.error());
   CO_SNAP_ASSIGN(sandbox::SandboxConfig config, sandbox_config(plan.scenario->runtime, std::move(vm)));
   vmm::QemuBackend backend({.interposer = paths.installation.interposer});

@@ -7,15 +7,6 @@
 namespace snaphammer::engine {
 namespace {
 
-namespace fs = std::filesystem;
-
-template <class... Handlers>
-struct Overload : Handlers... {
-  using Handlers::operator()...;
-};
-template <class... Handlers>
-Overload(Handlers...) -> Overload<Handlers...>;  // Clang 16 does not deduce aggregates by itself.
-
 vmm::Accel accel_of(scenario::AccelChoice accel) {
   switch (accel) {
     case scenario::AccelChoice::kAuto:
@@ -72,15 +63,12 @@ const scenario::Registration<scenario::SettingSupport> kSupported[] = {
     scenario::Registration<scenario::SettingSupport>{{"runtime.snapshot.sync", "", {}}},
 };
 
-Error not_available(const std::string& what) {
-  return Error(ErrorKind::kUnfit, what + " is not available in this build");
-}
-
 }  // namespace
 
-Result<vmm::VmConfig> vm_config(const scenario::VmSettings& settings, const fs::path& default_image,
-                                const fs::path& directory) {
-  if (settings.backend != scenario::BackendChoice::kQemu) return not_available("vm.backend: firecracker");
+Result<vmm::VmConfig> vm_config(const scenario::VmSettings& settings, GuestFiles boot) {
+  if (settings.backend != scenario::BackendChoice::kQemu) {
+    return Error(ErrorKind::kUnfit, "vm.backend: firecracker is not available in this build");
+  }
   vmm::VmConfig vm;
   vm.accel = accel_of(settings.accel);
   vm.memory = settings.memory;
@@ -88,27 +76,8 @@ Result<vmm::VmConfig> vm_config(const scenario::VmSettings& settings, const fs::
   vm.kernel_args = settings.kernel_args;
   vm.balloon = {.free_page_reporting = settings.balloon.free_page_reporting,
                 .deflate_on_oom = settings.balloon.deflate_on_oom};
-  const Result<void> found = std::visit(
-      Overload{[&](const scenario::DefaultImage&) -> Result<void> {
-                 vm.kernel = default_image / "vmlinuz";
-                 vm.initramfs = default_image / "initramfs";
-                 return {};
-               },
-               [&](const scenario::KernelImage& image) -> Result<void> {
-                 vm.kernel = directory / image.kernel;
-                 vm.initramfs = directory / image.initramfs;
-                 return {};
-               },
-               [&](const scenario::RootImage&) -> Result<void> { return not_available("vm.image: {root: ...}"); }},
-      settings.image);
-  SNAP_TRY(found);
-  for (const fs::path& file : {vm.kernel, vm.initramfs}) {
-    std::error_code error;
-    if (!fs::is_regular_file(file, error)) {
-      return Error(ErrorKind::kUnfit, "guest image: there is no " + file.string())
-          .advise("run `snaphammer doctor`; ci/snaphammer builds the default image");
-    }
-  }
+  vm.kernel = std::move(boot.kernel);
+  vm.initramfs = std::move(boot.initramfs);
   return vm;
 }
 

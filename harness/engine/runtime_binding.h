@@ -4,16 +4,15 @@
 
 #include <filesystem>
 
+#include "harness/engine/guest_files.h"
 #include "harness/scenario/scenario.h"
 #include "lib/sandbox/sandbox.h"
 #include "lib/snapshot/options.h"
 
 namespace snaphammer::engine {
 
-/// The machine that a scenario asks for. `default_image` holds vmlinuz and initramfs; relative paths of a scenario's
-/// own image start at `directory`. kUnfit or kInvalid for what this build cannot do, naming it.
-Result<vmm::VmConfig> vm_config(const scenario::VmSettings& settings, const std::filesystem::path& default_image,
-                                const std::filesystem::path& directory);
+/// The machine that a scenario asks for. kUnfit or kInvalid for what this build cannot do, naming it.
+Result<vmm::VmConfig> vm_config(const scenario::VmSettings& settings, GuestFiles boot);
 
 /// The runtime's behaviour under the scenario's knobs; kUnfit for a value that this build does not have.
 Result<sandbox::SandboxConfig> sandbox_config(const scenario::RuntimeKnobs& knobs, vmm::VmConfig vm);

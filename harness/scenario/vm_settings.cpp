@@ -35,7 +35,13 @@ void describe(Fields<KernelImage>& fields) {
   fields.add("initramfs", &KernelImage::initramfs, "A cpio archive that starts snaphammer-agent.").required();
 }
 void describe(Fields<RootImage>& fields) {
-  fields.add("root", &RootImage::root, "A directory that becomes the guest's root; the agent is added.").required();
+  fields
+      .add("root", &RootImage::root,
+           "A directory that is unpacked into the guest's memory as its root file system. The default image's kernel "
+           "and "
+           "modules, the agent (as /init) and the workloads are added. Programs that steps run must be in it, and "
+           "socat where ports are to be reached.")
+      .required();
 }
 void describe(Union<ImageChoice>& shapes) {
   shapes.word<DefaultImage>("default", "Debian's cloud kernel, BusyBox, the agent and the workloads");
