@@ -25,7 +25,7 @@ class DescribeCommand : public Command {
     if (topics.empty()) {
       const std::string nearest(scenario::nearest_name(name_, scenario::topic_names()));
       return Error(ErrorKind::kInvalid, "nothing is called '" + name_ + "'")
-          .advise(nearest.empty() ? "see `snaphammer list`" : "did you mean '" + nearest + "'?");
+          .advise(nearest.empty() ? "see `snaphammer list --help`" : "did you mean '" + nearest + "'?");
     }
     for (const scenario::Topic& topic : topics) session.out << topic.text << "\n";
     return kAllAsExpected;

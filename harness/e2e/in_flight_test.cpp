@@ -106,6 +106,20 @@ TEST_F(InFlight, OneThatMustDieAndIsLeftOpenIsFound) {
                          "after snapshot s1"));
 }
 
+// Nobody listens, which the scenario has forgotten to see to; or nothing in the guest moves, which is what `must` is about.
+TEST_F(InFlight, AGuestThatRefusesAConnectionIsToldFromOneThatDoesNotAnswer) {
+  EXPECT_EQ(run({write_scenario("refuses", "steps:\n  - boot\n  - connect: {port: 8080, timeout: 500ms}\n"),
+                 write_scenario("silent", std::string(kEchoing) + "  - inject: {fault: vmm.stop}\n"
+                                                                  "  - connect: {via: vsock, port: 5000, timeout: 2s}\n"
+                                                                  "expect: [{verdict: fail, findings: [hang]}]\n")}),
+            3)
+      << out() << err();
+  EXPECT_THAT(results().at("runs").at(0).at("message").get<std::string>(),
+              AllOf(HasSubstr("port 8080 of the guest takes no connection: nothing has listened there for 500ms"),
+                    HasSubstr("start a program that listens there first")));
+  EXPECT_EQ(results().at("runs").at(1).at("expected"), true) << out();
+}
+
 TEST_F(InFlight, ConnectionsEndWithTheirGuestAndTheNextOneIsAtTheSameAddress) {
   EXPECT_EQ(run({write_scenario("restored", "runtime: {pause: {drain_grace: 100ms}}\n" + std::string(kEchoing) +
                                                 "  - snapshot: {id: s1}\n"

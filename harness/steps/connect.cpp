@@ -1,4 +1,6 @@
 // connect: {as: c1, via: proxy, port: 8080, must: die}
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "harness/engine/run_context.h"
@@ -26,10 +28,12 @@ using scenario::Course;
 using scenario::Fields;
 using scenario::kConnections;
 
-/// For a program that was just started in the guest, and for its port's forwarder.
+/// For a program that was just started in the guest, and for its port's forwarder; a `timeout` of the step is another.
 constexpr Duration kListenLimit = std::chrono::seconds(20);
 /// Nothing tells when a port in the guest begins to be listened on.
 constexpr Duration kAskAgain = std::chrono::milliseconds(100);
+/// A guest that says nothing for so long is silent, however little is left of the limit.
+constexpr Duration kAnswerLimit = std::chrono::seconds(1);
 
 enum class Via { kProxy, kVsock };
 void describe(Choices<Via>& words) {
@@ -62,31 +66,39 @@ void describe(Fields<Connect>& fields) {
 
 void follow(const Connect&, Course& course) { course.needs_healthy(); }
 
-/// Returns when the guest takes a connection on vsock port `port`.
-Async<void> await_listener(std::filesystem::path door, std::uint32_t port) {
+/// Returns when the guest takes a connection on vsock port `port`. kUnavailable: it has refused until `limit` has passed.
+/// kTimeout: it does not answer.
+Async<void> await_listener(std::filesystem::path door, std::uint32_t port, Duration limit) {
   const asio::any_io_executor executor = co_await asio::this_coro::executor;
+  const TimePoint end = SteadyClock::now() + limit;
   for (;;) {
-    auto tried = co_await with_deadline(kListenLimit, "connect", vsock::connect_through(executor, door, port));
+    const Duration patience = std::max<Duration>(end - SteadyClock::now(), kAnswerLimit);
+    auto tried = co_await with_deadline(patience, "connect", vsock::connect_through(executor, door, port));
     if (tried) co_return Result<void>();
     if (tried.error().kind() != ErrorKind::kGone) co_return std::move(tried).error();
+    if (SteadyClock::now() + kAskAgain > end) {
+      co_return Error(ErrorKind::kUnavailable, "nothing has listened there for " + format_duration(limit))
+          .advise("start a program that listens there first");
+    }
     CO_SNAP_TRY(co_await wait_for(kAskAgain));
   }
 }
 
-Async<void> execute(const Connect& options, engine::RunContext& run) {
+Async<void> execute(const Connect& options, std::optional<Duration> timeout, engine::RunContext& run) {
   if (run.sandbox().state() != sandbox::State::kRunning) {
     co_return Error(ErrorKind::kRefused, fmt::format("connect: the guest is {}", name_of(run.sandbox().state())))
         .advise("connect after `boot` or `await_healthy`");
   }
   const std::filesystem::path door = run.sandbox().paths().door();
   const std::uint32_t port = options.via == Via::kProxy ? agent::kForwardedPorts + options.port : options.port;
-  Async<void> listening_guest = run.sandbox().incarnation()->unless_failed(await_listener(door, port));
-  auto listening = co_await with_deadline(kListenLimit, "connect", std::move(listening_guest));
+  Async<void> listening_guest =
+      run.sandbox().incarnation()->unless_failed(await_listener(door, port, timeout.value_or(kListenLimit)));
+  auto listening = co_await std::move(listening_guest);
   if (!listening && run.sandbox().failure()) co_return run.fail("unhealthy", listening.error());
   if (!listening) {
-    co_return Error(ErrorKind::kUnavailable, listening.error().message())
-        .in(fmt::format("port {} of the guest takes no connection", options.port))
-        .advise("start a program that listens there first");
+    const Error error = listening.error().in(fmt::format("port {} of the guest takes no connection", options.port));
+    if (error.kind() == ErrorKind::kTimeout) co_return run.fail("hang", error);
+    co_return error;
   }
   engine::HoldTarget target = engine::VsockTarget{door, port};
   if (options.via == Via::kProxy) {
