@@ -33,6 +33,20 @@ TEST_F(UnfitHost, AMissingKernelOfAScenarioNamesTheFile) {
   EXPECT_THAT(out() + err(), HasSubstr(file("no-such-kernel").string()));
 }
 
+TEST_F(UnfitHost, FilesThatCannotBootAreNotBlamedOnTheGuest) {
+  write("text", "no kernel, and no archive either");
+  std::string kernel;
+  std::getline(std::ifstream(GUEST_IMAGE_PATH), kernel);
+  kernel += "/vmlinuz";
+  const std::string boots = "}}\nsteps:\n  - boot: {}\n";
+  EXPECT_EQ(run({write_scenario("kernel", "vm: {image: {kernel: text, initramfs: text" + boots),
+                 write_scenario("initramfs", "vm: {image: {kernel: " + kernel + ", initramfs: text" + boots)}),
+            3);
+  const std::string text = file("text").string();
+  EXPECT_THAT(results().at("runs").at(0).at("message").get<std::string>(), HasSubstr(text + " is no x86 kernel"));
+  EXPECT_THAT(results().at("runs").at(1).at("message").get<std::string>(), HasSubstr(text + " is no initramfs"));
+}
+
 TEST_F(UnfitHost, AMissingVmmIs3AndNamesThePackage) {
   environment_["PATH"] = file("run");
   EXPECT_EQ(run({write_scenario("any", kBootOnly)}), 3);
