@@ -418,6 +418,21 @@ TEST_F(CliTest, AReplayOfNothingIs2) {
   EXPECT_THAT(err(), HasSubstr("plan.json"));
 }
 
+TEST_F(CliTest, AReplayOfWhatCannotBeReadSaysWhichFileAndWhatToDo) {
+  EXPECT_EQ(run({scenario("a", {"pass"})}), 0);
+  const fs::path stored = directory_ / "out" / results().at("runs").at(0).at("artifacts").get<std::string>();
+  const auto expect_refused = [&](const std::string& file) {
+    EXPECT_EQ(snaphammer({"replay", stored}), 2);
+    EXPECT_THAT(err(),
+                AllOf(HasSubstr((stored / file).string()), HasSubstr("to do: "), HasSubstr("run its scenario again")));
+  };
+  std::ofstream(stored / "result.json") << "[]";
+  expect_refused("result.json");
+  fs::remove(stored / "plan.json");
+  fs::create_directory(stored / "plan.json");
+  expect_refused("plan.json");
+}
+
 TEST_F(CliTest, AStoredCampaignIsReportedAgain) {
   EXPECT_EQ(run({scenario("bad", {"fail"})}), 1);
   EXPECT_EQ(snaphammer({"report", directory_ / "out"}), 0) << err();

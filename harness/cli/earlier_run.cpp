@@ -40,6 +40,13 @@ Result<std::optional<report::RunResult>> read_result(const fs::path& file) {
   return *std::move(result);
 }
 
+// Whatever is wrong with what is stored there, it is the caller who has named it.
+Error unusable(const Error& error) {
+  Error unusable = Error(error).as(ErrorKind::kInvalid);
+  if (!unusable.advice().empty()) return unusable;
+  return std::move(unusable).advise("of a run that cannot be read nothing is known: run its scenario again");
+}
+
 }  // namespace
 
 Result<EarlierRun> read_earlier_run(const fs::path& run) {
@@ -48,9 +55,11 @@ Result<EarlierRun> read_earlier_run(const fs::path& run) {
     return Error(ErrorKind::kInvalid, "no run is stored in " + artifacts.string())
         .advise("RUN is a directory below runs/ of a campaign's results, with a plan.json in it");
   }
-  SNAP_ASSIGN(scenario::RunPlan plan, engine::read_plan(artifacts / "plan.json"));
-  SNAP_ASSIGN(auto result, read_result(artifacts / "result.json"));
-  return EarlierRun{std::move(plan), std::move(result)};
+  Result<scenario::RunPlan> plan = engine::read_plan(artifacts / "plan.json");
+  if (!plan) return unusable(plan.error());
+  auto result = read_result(artifacts / "result.json");
+  if (!result) return unusable(result.error());
+  return EarlierRun{*std::move(plan), *std::move(result)};
 }
 
 bool came_back(const report::RunResult& original, const report::RunResult& again) {
