@@ -25,6 +25,9 @@ TEST_F(LaterInClones, WhatGoesWrongIsFoundThoughNoStepAsks) {
   const std::string boots = "steps:\n  - boot\n";
   const std::string heap = boots + "  - start: {workload: cpp-heap, as: heap}\n";
   const std::string killed = heap + later("kill -9 $(pidof cpp-heap)");
+  const std::string freezes_init =
+      "{ mkdir /c && mount -t cgroup2 none /c && mkdir /c/x && echo 1 >/c/x/cgroup.procs && echo 1 "
+      ">/c/x/cgroup.freeze; }";
   const std::string stale =
       "vm: {memory: 256MiB, kernel_args: [init_on_free=1, transparent_hugepage=never], balloon: {free_page_reporting: "
       "true}}\nruntime: {uffd: {on_remove: ignore}}\n" +
@@ -39,6 +42,7 @@ TEST_F(LaterInClones, WhatGoesWrongIsFoundThoughNoStepAsks) {
                  write_scenario("killed", killed + expects("unhealthy")),
                  write_scenario("killed-and-checked", killed + "  - check: all\n" + expects("unhealthy")),
                  write_scenario("killed-and-destroyed", killed + "  - destroy\n" + expects("unhealthy")),
+                 write_scenario("silent", boots + later(freezes_init) + expects("unhealthy")),
                  write_scenario("stale", stale + expects("stale-page")),
                  write_scenario("unserved", unserved + expects("handler-died"))}),
             0)
@@ -47,6 +51,8 @@ TEST_F(LaterInClones, WhatGoesWrongIsFoundThoughNoStepAsks) {
     const nlohmann::json& found = each.at("findings").at(0);
     EXPECT_THAT(found.at("oracle").get<std::string>(), StartsWith("clone-")) << found;
     EXPECT_EQ(found.at("evidence").at("examples").at(0).at("clone"), found.at("oracle"));
+    const bool dies_once = each.at("scenario").get<std::string>().starts_with("killed");
+    EXPECT_TRUE(!dies_once || found.at("count") == 1) << found;
   }
 }
 

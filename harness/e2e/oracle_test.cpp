@@ -106,6 +106,11 @@ TEST_F(Oracles, WhatEachLifeOfAGuestDrewIsComparedThoughNoStepAsks) {
   const std::string differ = "expect: [{verdict: fail, findings: [not-unique]}]\n";
   EXPECT_EQ(
       run({write_scenario("seeded-once", boots + "seeded-once}}\n" + lives + differ),
+           write_scenario("goes-on-and-restored-once",
+                          boots +
+                              "seeded-once}}\n  - snapshot: {id: s1}\n  - run_for: 500ms\n"
+                              "  - restore: {from: s1}\n  - await_healthy\n  - run_for: 500ms\n" +
+                              differ),
            write_scenario("reseeded", boots + "reseeded}}\n" + lives),
            write_scenario("unprepared", "runtime: {quiesce: {enabled: false}}\n" + boots + "reseeded}}\n" + lives)}),
       0)
