@@ -106,6 +106,23 @@ TEST_F(InFlight, OneThatMustDieAndIsLeftOpenIsFound) {
                          "after snapshot s1"));
 }
 
+TEST_F(InFlight, AStepWhoseGuestIsEndedBesideItIsTheScenariosDoing) {
+  const std::string beside = "  - parallel: [[{exec: {command: [sleep, 60]}}], [{run_for: 300ms}, ";
+  const std::string boots = "steps:\n  - boot\n  - snapshot: {id: s1}\n";
+  EXPECT_EQ(run({write_scenario("destroyed", boots + beside + "destroy]]\n"),
+                 write_scenario("replaced", boots + beside + "{restore: {from: s1}}, await_healthy]]\n"),
+                 write_scenario("killed", boots + beside + "{inject: {fault: vmm.kill}}]]\n" +
+                                              "expect: [{verdict: fail, findings: [unhealthy]}]\n")}),
+            3)
+      << out() << err();
+  for (const int run : {0, 1}) {
+    EXPECT_EQ(results().at("runs").at(run).at("verdict"), "inconclusive");
+    EXPECT_THAT(results().at("runs").at(run).at("message").get<std::string>(),
+                AllOf(HasSubstr("exec: the guest was ended"), HasSubstr("on_error: continue")));
+  }
+  EXPECT_EQ(results().at("runs").at(2).at("expected"), true) << out();
+}
+
 // Nobody listens, which the scenario has forgotten to see to; or nothing in the guest moves, which is what `must` is about.
 TEST_F(InFlight, AGuestThatRefusesAConnectionIsToldFromOneThatDoesNotAnswer) {
   EXPECT_EQ(run({write_scenario("refuses", "steps:\n  - boot\n  - connect: {port: 8080, timeout: 500ms}\n"),
