@@ -105,6 +105,22 @@ TEST_F(CampaignTest, ARunThatPassesIsAsExpected) {
   EXPECT_TRUE(fs::exists(settings_.directory / result.artifacts / "worker.log"));
 }
 
+TEST_F(CampaignTest, ProcessorTimeIsToldOfTheHarnessAndOfWhatItRan) {
+  const report::RunResult alone = run_one({"pass"});
+  ASSERT_TRUE(alone.cpu);
+  EXPECT_GT(alone.cpu->harness_ms, 0);
+  EXPECT_EQ(alone.cpu->vmm_ms, 0);
+}
+
+TEST_F(CampaignTest, ProcessorTimeOfAChildIsNotTheHarnesss) {
+  const report::RunResult result = run_one({"burn"});
+  ASSERT_TRUE(result.cpu);
+  EXPECT_GE(result.cpu->vmm_ms, 50);
+  EXPECT_LT(result.cpu->harness_ms, 50);
+}
+
+TEST_F(CampaignTest, AWorkerThatDiesTellsNoProcessorTime) { EXPECT_FALSE(run_one({"exit"}).cpu); }
+
 TEST_F(CampaignTest, AFindingFailsARunAndKeepsItsEvidence) {
   const report::RunResult result = run_one({"fail"});
   EXPECT_EQ(result.verdict, Verdict::kFail);

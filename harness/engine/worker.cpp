@@ -11,6 +11,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <nlohmann/json.hpp>
 #include <signal.h>
+#include <sys/resource.h>
 
 #include "harness/engine/atomic_file.h"
 #include "harness/engine/plan_file.h"
@@ -48,13 +49,22 @@ Result<report::RunResult> run_cancellable(asio::io_context& context, Async<repor
   return *std::move(result);
 }
 
+// User and system time of RUSAGE_SELF, all threads, or of RUSAGE_CHILDREN, those that were waited for: getrusage(2).
+double cpu_ms(int whose) {
+  rusage use{};
+  ::getrusage(whose, &use);
+  const auto us = [](const timeval& time) { return time.tv_sec * 1'000'000 + time.tv_usec; };
+  return static_cast<double>(us(use.ru_utime) + us(use.ru_stime)) / 1000;
+}
+
 Result<int> work(const RunPaths& paths, int events_fd, ExecuteRun execute) {
   SNAP_TRY(log_to_file(paths.log()));
   SNAP_ASSIGN(const scenario::RunPlan plan, read_plan(paths.plan()));
   asio::io_context context;
   Result<report::RunResult> result = run_cancellable(context, execute(plan, paths, RunEvents(events_fd)));
   if (!result && result.error().kind() == ErrorKind::kCancelled) return kWorkerStopped;
-  const report::RunResult outcome = result ? *std::move(result) : outcome_of_error(plan, result.error());
+  report::RunResult outcome = result ? *std::move(result) : outcome_of_error(plan, result.error());
+  outcome.cpu = report::CpuTime{.harness_ms = cpu_ms(RUSAGE_SELF), .vmm_ms = cpu_ms(RUSAGE_CHILDREN)};
   SNAP_TRY(write_atomically(paths.result(), report::to_json(outcome).dump(2) + "\n"));
   return kWorkerDone;
 }

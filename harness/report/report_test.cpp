@@ -232,15 +232,18 @@ RunResult judged() {
   RunResult run = failed();
   run.expects = Expects{Verdict::kFail, {"stale-page"}};
   run.findings[0].at_ms = 1200.5;
+  run.cpu = CpuTime{.harness_ms = 30.5, .vmm_ms = 900};
   return run;
 }
 
-TEST(Results, WhatWasExpectedAndWhenItWasFoundComeBackFromJson) {
+TEST(Results, WhatNotEveryRunHasComesBackFromJson) {
   const auto again = run_result_from_json(ordered_json::parse(to_json(judged()).dump()));
   ASSERT_TRUE(again) << again.error().describe();
   EXPECT_EQ(again->expects->verdict, Verdict::kFail);
   EXPECT_THAT(again->expects->findings, ElementsAre("stale-page"));
   EXPECT_EQ(again->findings[0].at_ms, 1200.5);
+  EXPECT_EQ(again->cpu->harness_ms, 30.5);
+  EXPECT_EQ(again->cpu->vmm_ms, 900);
 }
 
 TEST(Results, AnExpectationThatCannotBeReadIsNamed) {
@@ -248,6 +251,12 @@ TEST(Results, AnExpectationThatCannotBeReadIsNamed) {
   odd["expects"]["findings"] = {1};
   EXPECT_EQ(run_result_from_json(odd).error().message(),
             "run 'expects' cannot be read: expects 'findings' is no list of texts");
+}
+
+TEST(Results, ProcessorTimeThatCannotBeReadIsNamed) {
+  ordered_json odd = to_json(judged());
+  odd["cpu_ms"].erase("vmm");
+  EXPECT_EQ(run_result_from_json(odd).error().message(), "run 'cpu_ms' cannot be read: cpu_ms 'vmm' is missing");
 }
 
 TEST(Results, NotesComeBackFromJson) {

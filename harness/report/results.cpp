@@ -138,6 +138,15 @@ void read_verdict(JsonReader& read, Verdict& verdict) {
 ordered_json write(const Expects& expects) {
   return {{"verdict", name_of(expects.verdict)}, {"findings", expects.findings}};
 }
+CpuTime read_cpu_time(JsonReader& read, const ordered_json& stored) {
+  CpuTime cpu;
+  JsonReader inner(stored, "cpu_ms");
+  inner("harness", cpu.harness_ms);
+  inner("vmm", cpu.vmm_ms);
+  if (!inner.status()) read.fail("'cpu_ms' cannot be read: " + inner.status().error().message());
+  return cpu;
+}
+
 Expects read_expects(JsonReader& read, const ordered_json& stored) {
   Expects expects;
   JsonReader inner(stored, "expects");
@@ -214,6 +223,7 @@ ordered_json to_json(const RunResult& run) {
                       {"seconds", run.seconds},
                       {"artifacts", run.artifacts},
                       {"reproduce", run.reproduce}};
+  if (run.cpu) stored["cpu_ms"] = {{"harness", run.cpu->harness_ms}, {"vmm", run.cpu->vmm_ms}};
   if (run.expects) stored["expects"] = write(*run.expects);
   if (!run.known.empty()) stored["known"] = utf8(run.known);
   if (!run.attempts.empty()) stored["attempts"] = write_all(run.attempts);
@@ -241,6 +251,7 @@ Result<RunResult> run_result_from_json(const ordered_json& stored) {
   read("seconds", run.seconds);
   read("artifacts", run.artifacts);
   read("reproduce", run.reproduce);
+  if (stored.is_object() && stored.contains("cpu_ms")) run.cpu = read_cpu_time(read, stored.at("cpu_ms"));
   if (stored.is_object() && stored.contains("expects")) run.expects = read_expects(read, stored.at("expects"));
   if (stored.is_object() && stored.contains("known")) read("known", run.known);
   if (stored.is_object() && stored.contains("attempts")) read.list("attempts", run.attempts, read_attempt);

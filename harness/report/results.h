@@ -82,6 +82,12 @@ struct Attempt {
   std::string artifacts;  ///< As of a RunResult.
 };
 
+/// Processor time that a run took, user and system, of all its threads.
+struct CpuTime {
+  double harness_ms = 0;  ///< Of its worker, the builtin page server included, until the result was written.
+  double vmm_ms = 0;      ///< Of the processes that the worker started and saw end: VMMs, external handlers.
+};
+
 struct RunResult {
   std::string id;
   std::string scenario;
@@ -100,7 +106,8 @@ struct RunResult {
   std::string accel_reason;
   std::string guest_kernel;
   double seconds = 0;
-  std::string artifacts;  ///< Relative to the campaign's directory.
+  std::optional<CpuTime> cpu;  ///< Nothing where the worker did not live to tell, or in results of older builds.
+  std::string artifacts;       ///< Relative to the campaign's directory.
   std::string reproduce;
   std::string known;              ///< Why this failure is a known one; empty for all others.
   std::vector<Attempt> attempts;  ///< Those before this one.

@@ -94,6 +94,7 @@ json run_schema() {
                {"seconds", kNumber},
                {"artifacts", kText},
                {"reproduce", kText}});
+  schema["properties"]["cpu_ms"] = exactly({{"harness", kNumber}, {"vmm", kNumber}});
   schema["properties"]["expects"] = exactly({{"verdict", kVerdict}, {"findings", list_of(kText)}});
   schema["properties"]["known"] = kText;
   schema["properties"]["attempts"] =

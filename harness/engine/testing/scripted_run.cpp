@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
 #include <iostream>
 #include <stdexcept>
@@ -56,6 +57,18 @@ void start_daemon(bool marked) {
   ::_exit(127);
 }
 
+// Of processor time: however slow the host is.
+void burn_in_child() {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    while (std::clock() < CLOCKS_PER_SEC / 20) {
+    }
+    ::_exit(0);
+  }
+  siginfo_t info{};
+  ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED);
+}
+
 void announce() {
   const std::string fifo = Environment::of_this_process().get("SCRIPTED_FIFO");
   std::ofstream(fifo) << ::getpid() << std::endl;
@@ -103,6 +116,8 @@ Async<void> act(const std::string& as, const RunPaths& paths, report::RunResult&
     children.push_back(std::move(child));
   } else if (as == "leave_child" || as == "leave_unmarked_child") {
     start_daemon(as == "leave_child");
+  } else if (as == "burn") {
+    burn_in_child();
   } else if (as == "note") {
     std::ofstream(Environment::of_this_process().get("SCRIPTED_NOTES"), std::ios::app) << result.id + "\n";
   } else if (as == "choose_accel") {

@@ -6,7 +6,7 @@
 //
 // Acts: pass, fail, fail_first (not when tried again), unfit, skip (the outcome) · abort, exit, throw, garbage, wrong_run (the worker goes wrong) · hang
 // (deaf to SIGTERM), wait (for SIGTERM) · child (dies with the worker), leave_child, leave_unmarked_child (outlive it) ·
-// note (append the run's id to the file that SCRIPTED_NOTES names) · announce, listen (write, and read, a line through the FIFO that SCRIPTED_FIFO names; opening it waits for the other
+// burn (a child of the worker computes for 50 ms) · note (append the run's id to the file that SCRIPTED_NOTES names) · announce, listen (write, and read, a line through the FIFO that SCRIPTED_FIFO names; opening it waits for the other
 // side; the line is the worker's pid).
 #pragma once
 
