@@ -56,6 +56,31 @@ TEST_F(LaterInClones, WhatGoesWrongIsFoundThoughNoStepAsks) {
   }
 }
 
+TEST_F(LaterInClones, OneWhoseHandlerHasStoppedHangs) {
+  EXPECT_EQ(run({write_scenario("stopped",
+                                "vm: {memory: 256MiB, vcpus: 2, balloon: {free_page_reporting: true}}\n"
+                                "runtime: {uffd: {on_remove: stop, prefetch: \"off\"}}\nsteps:\n  - boot\n"
+                                "  - start: {workload: zero-pages, args: {resident: 100MiB, hold: 500ms}}\n"
+                                "  - snapshot: {id: s1}\n  - clone: {from: s1, count: 1}\n  - run_for: 8s\n"
+                                "expect: [{verdict: fail, findings: [hang]}]\n")}),
+            0)
+      << out();
+}
+
+TEST_F(LaterInClones, OneThatIsNotServedWhileItStartsIsTheHandlersFailure) {
+  const std::string starts =
+      "steps:\n  - boot\n  - snapshot: {id: s1}\n"
+      "  - inject: {fault: uffd.read_error, args: {guest: clone-2, times: 2, share: 0.3}}\n"
+      "  - clone: {from: s1, count: 3}\n";
+  EXPECT_EQ(run({write_scenario("once", starts + "runtime: {uffd: {read_retries: 0}}\n" +
+                                            "expect: [{verdict: fail, findings: [handler-died]}]\n"),
+                 write_scenario("repeatedly", starts)}),
+            0)
+      << out();
+  const nlohmann::json died = results().at("runs").at(0).at("findings").at(0);
+  EXPECT_EQ(died.at("evidence").at("examples").at(0).at("clone"), "clone-2") << died;
+}
+
 TEST_F(LaterInClones, ThoseThatAreWellAreSilent) {
   EXPECT_EQ(run({write_scenario(
                 "well",

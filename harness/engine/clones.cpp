@@ -11,6 +11,7 @@
 
 #include "harness/engine/handler_finding.h"
 #include "harness/engine/hang_diagnosis.h"
+#include "harness/engine/unserved_memory.h"
 #include "harness/engine/workload_death.h"
 #include "harness/oracles/kernel_log.h"
 #include "lib/base/run_together.h"
@@ -79,6 +80,7 @@ class Clones::Guest final : private sandbox::PhaseObserver {
     if (clone.restored) co_return Result<void>();
     co_await look(clone.restored.error());
     clone.hung_at = hung_at_;
+    clone.finding = finding_of_failed_restore(clone.restored.error());
     co_return Result<void>();
   }
   /// See Clones::look(); one whose restore failed has been told of.
@@ -88,7 +90,7 @@ class Clones::Guest final : private sandbox::PhaseObserver {
     if (!sandbox_.failure()) {
       auto asked = co_await tell_workloads(told);
       if (asked || asked.error().kind() == ErrorKind::kCancelled) co_return asked;
-      if (!sandbox_.failure()) told.push_back(finding("unhealthy", asked.error().describe()));
+      if (!sandbox_.failure()) CO_SNAP_TRY(co_await tell_silence(told, asked.error()));
     }
     co_return tell_failure(told);
   }
@@ -98,6 +100,14 @@ class Clones::Guest final : private sandbox::PhaseObserver {
   report::Finding finding(std::string id, const std::string& message, nlohmann::json evidence = {}) const {
     evidence[kOfClone] = name_;
     return {.id = std::move(id), .oracle = name_, .message = name_ + ": " + message, .evidence = std::move(evidence)};
+  }
+
+  std::string finding_of_failed_restore(const Error& error) const {
+    const std::optional<sandbox::Failure>& failure = sandbox_.failure();
+    const bool is_of_handler = failure && failure->kind == sandbox::Failure::Kind::kHandler;
+    if (is_of_handler) return finding_of_handler_error(failure->error);
+    if (is_unserved_) return "hang";
+    return error.kind() == ErrorKind::kCorrupt ? "snapshot-corrupt" : "unhealthy";
   }
 
   void tell_kernel_faults(std::vector<report::Finding>& told) {
@@ -129,6 +139,15 @@ class Clones::Guest final : private sandbox::PhaseObserver {
     co_return Result<void>();
   }
 
+  Async<void> tell_silence(std::vector<report::Finding>& told, const Error& why) {
+    CO_SNAP_ASSIGN(std::vector<report::Finding> unserved, co_await look_for_unserved_memory(sandbox_));
+    for (report::Finding& found : unserved) {
+      told.push_back(finding(found.id, found.message, std::move(found.evidence)));
+    }
+    if (unserved.empty()) told.push_back(finding("unhealthy", why.describe()));
+    co_return Result<void>();
+  }
+
   Result<void> tell_failure(std::vector<report::Finding>& told) {
     using Kind = sandbox::Failure::Kind;
     const std::optional<sandbox::Failure>& failure = sandbox_.failure();
@@ -156,6 +175,8 @@ class Clones::Guest final : private sandbox::PhaseObserver {
 
   Awaitable<void> look(const Error& why) {
     if (why.kind() != ErrorKind::kTimeout || hung_at_) co_return;
+    const auto unserved = co_await look_for_stopped_handler(sandbox_);
+    is_unserved_ = unserved && !unserved->empty();
     HangQuestion question{
         .sandbox = sandbox_, .symbols = symbols_, .boot = boot_, .file = hang_file_, .finding = why.describe()};
     hung_at_ = co_await diagnose_hang(std::move(question));
@@ -165,6 +186,7 @@ class Clones::Guest final : private sandbox::PhaseObserver {
   const std::string boot_;
   const std::filesystem::path hang_file_;
   std::optional<std::string> hung_at_;
+  bool is_unserved_ = false;  // When it was looked at.
   std::string name_;
   bool is_up_ = false;
   std::size_t kernel_faults_ = 0;  // Told so far; so are the other two.

@@ -28,6 +28,7 @@ namespace snaphammer::engine {
 struct Clone {
   std::string name;
   Result<sandbox::RestoreReport> restored = Error(ErrorKind::kCancelled, "cut short");
+  std::string finding = "unhealthy";   ///< What it is when it failed.
   std::optional<std::string> hung_at;  ///< Of one that failed, when it could still be looked at: see hang_diagnosis.h.
   std::vector<Draw> draws;
   std::vector<agent::Finding> findings;  ///< Of workloads that were asked what they drew.
@@ -46,6 +47,8 @@ class Clones {
   /// that have ended or found something, page servers that have died. kUnfit when a VMM has ended by itself; `found` then
   /// has what was found all the same.
   Async<void> look(std::vector<report::Finding>& found);
+  /// Those that were started and not ended.
+  std::size_t count() const { return guests_.size(); }
   /// Ends all of them.
   Awaitable<void> end();
 

@@ -88,13 +88,13 @@ Async<report::RunResult> execute_run(scenario::RunPlan plan, RunPaths paths, Run
     const std::string where = fmt::format("{}; the last step begun was {}", steps.error().message(), run.last_step());
     steps = run.fail("hang", Error(ErrorKind::kTimeout, where));
   }
-  const std::string ended_by = untold_end(steps, run.findings().findings());
   Result<void> oracles;
   if (steps || steps.error().kind() != ErrorKind::kCancelled) oracles = co_await run.check_oracles();
   co_await run.end();
   if (!steps && steps.error().kind() == ErrorKind::kCancelled) co_return steps.error();
 
   report::RunResult result = run.result();
+  const std::string ended_by = untold_end(steps, result.findings);
   for (report::Finding& broken : scenario::check_limits(plan.scenario->limits, result)) {
     broken.at_ms = run.age_ms();
     result.findings.push_back(std::move(broken));

@@ -11,6 +11,7 @@
 
 #include "harness/engine/hang_sight.h"
 #include "harness/engine/host_stacks.h"
+#include "harness/engine/unserved_memory.h"
 #include "harness/oracles/faulting_threads.h"
 
 namespace snaphammer::engine {
@@ -21,7 +22,7 @@ using namespace std::chrono_literals;
 
 constexpr std::array kFindings = {"hang", "unhealthy", "exec-timeout"};
 
-constexpr Duration kDiagnosis = 15s;
+constexpr Duration kLongest = 15s;
 constexpr Duration kAgentAnswer = 2s;
 constexpr Duration kSymbols = 5s;
 constexpr Duration kTasks = 4s;
@@ -215,12 +216,18 @@ class HangDiagnosis {
 
 }  // namespace
 
+bool says_no_answer(const report::Finding& finding) {
+  const nlohmann::json& examples = finding.evidence.at("examples");
+  return std::find(kFindings.begin(), kFindings.end(), finding.id) != kFindings.end() &&
+         std::none_of(examples.begin(), examples.end(), [](const nlohmann::json& example) {
+           return example.contains(kOfClone) || example.contains(kCommandEnded);
+         });
+}
+
 const report::Finding* hang_among(const std::vector<report::Finding>& findings) {
-  const auto found = std::find_if(findings.begin(), findings.end(), [](const report::Finding& finding) {
-    const nlohmann::json& evidence = finding.evidence.at("examples").front();
-    return std::find(kFindings.begin(), kFindings.end(), finding.id) != kFindings.end() &&
-           !evidence.contains(kOfClone) && !evidence.contains(kCommandEnded);
-  });
+  const auto says_why = [](const report::Finding& finding) { return finding.oracle == kUnresolvedFaults; };
+  auto found = std::find_if(findings.begin(), findings.end(), says_why);
+  if (found == findings.end()) found = std::find_if(findings.begin(), findings.end(), says_no_answer);
   return found == findings.end() ? nullptr : &*found;
 }
 
@@ -229,7 +236,7 @@ Awaitable<std::optional<std::string>> diagnose_hang(HangQuestion question) {
   if (guest == nullptr || !guest->has_vm() || guest->failure()) co_return std::nullopt;
   HangDiagnosis diagnosis(std::move(question));
   Async<void> looking = diagnosis.look();
-  static_cast<void>(co_await with_deadline(kDiagnosis, "diagnosis of a hang", std::move(looking)));
+  static_cast<void>(co_await with_deadline(kLongest, "diagnosis of a hang", std::move(looking)));
   diagnosis.write();
   co_return diagnosis.where();
 }

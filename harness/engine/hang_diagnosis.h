@@ -30,7 +30,14 @@ inline constexpr const char* kOfClone = "clone";
 /// The key under which it says how a command ended, though wrongly: the guest answered, so nothing hung.
 inline constexpr const char* kCommandEnded = "ended";
 
-/// The first finding that says that the run's own guest did not answer in time; null when there is none.
+/// The keys under which a finding says where the guest hung, and in which file of the run's the rest is.
+inline constexpr const char* kWhere = "where";
+inline constexpr const char* kDiagnosis = "diagnosis";
+
+/// Whether it says that the run's own guest did not answer in time. `finding` is a folded one, as in a FindingLog.
+bool says_no_answer(const report::Finding& finding);
+
+/// The one that says why, otherwise the first of them; null when there is none.
 const report::Finding* hang_among(const std::vector<report::Finding>& findings);
 
 struct HangQuestion {

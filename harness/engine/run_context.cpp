@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "harness/engine/consequences.h"
 #include "harness/engine/handler_finding.h"
 #include "harness/engine/hang_diagnosis.h"
 #include "harness/engine/page_evidence.h"
@@ -44,7 +45,7 @@ nlohmann::json to_json(const uffd::Stats& stats) {
 
 nlohmann::json evidence_of(const Clone& clone) {
   nlohmann::json evidence = {{kOfClone, clone.name}};
-  if (clone.hung_at) evidence.update({{"where", *clone.hung_at}, {"diagnosis", clone.name + "/" + kHangFile}});
+  if (clone.hung_at) evidence.update({{kWhere, *clone.hung_at}, {kDiagnosis, clone.name + "/" + kHangFile}});
   return evidence;
 }
 
@@ -256,10 +257,7 @@ Async<void> RunContext::clone(const std::string& id, unsigned count) {
   CO_SNAP_TRY(from);
   CO_SNAP_ASSIGN(std::vector<Clone> clones, co_await clones_.start(*from, count, boot_id_));
   for (Clone& clone : clones) {
-    if (!clone.restored) {
-      const bool is_damaged = clone.restored.error().kind() == ErrorKind::kCorrupt;
-      co_return fail(is_damaged ? "snapshot-corrupt" : "unhealthy", why_not_healthy(clone), evidence_of(clone));
-    }
+    if (!clone.restored) co_return fail(clone.finding, why_not_healthy(clone), evidence_of(clone));
     result_.restores.push_back({.from = id,
                                 .guest = clone.name,
                                 .to_healthy_ms = snaphammer::to_ms(clone.restored->to_healthy),
@@ -337,20 +335,24 @@ Error RunContext::fail(std::string id, const Error& error, nlohmann::json eviden
   const ErrorKind kind = error.kind();
   if (kind == ErrorKind::kCancelled || kind == ErrorKind::kInternal || kind == ErrorKind::kUnfit) return error;
   // As it should be, while another step pauses or replaces the guest; not of one that a failed pause has left standing.
-  if (kind == ErrorKind::kRefused && !paused_by_abort_) return error;
+  if (kind == ErrorKind::kRefused) {
+    if (!paused_by_abort_) return error;
+    id = "hang";
+  }
   report({.id = std::move(id), .oracle = "runtime", .message = error.describe(), .evidence = std::move(evidence)});
   return error;
 }
 
 void RunContext::report(report::Finding finding) {
   finding.at_ms = age_ms();
+  if (finding.evidence.is_object() || finding.evidence.is_null()) finding.evidence[kLife] = life();
   events_.finding(finding.id);
   findings_.add(finding);
 }
 
 report::RunResult RunContext::result() const {
   report::RunResult result = result_;
-  result.findings = findings_.findings();
+  result.findings = with_consequences(findings_.findings());
   result.faults = faults_.reports(started_);
   return result;
 }

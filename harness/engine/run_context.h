@@ -46,6 +46,7 @@ class RunContext final : private sandbox::PhaseObserver {
   /// What exec_stress steps have measured.
   std::vector<ExecTurns>& exec_turns() { return exec_turns_; }
   HeldConnections& connections() { return connections_; }
+  const Clones& clones() const { return clones_; }
   GuestSymbols& symbols() { return symbols_; }
   PhaseStop& phase_stop() { return phase_stop_; }
   /// Returns when vCPUs are stopped at the point that is armed, if the guest's restore is under way and can come there, or
@@ -133,6 +134,8 @@ class RunContext final : private sandbox::PhaseObserver {
   /// ended, the VMM ended), and returns the error that ends the run.
   Error fail(std::string id, const Error& error, nlohmann::json evidence = nlohmann::json::object());
 
+  /// Which of the run's guests is there: "boot", "restore 2".
+  std::string life() const { return restored_ ? restored_->life : "boot"; }
   /// Since this run began.
   double age_ms() const { return to_ms(SteadyClock::now() - started_); }
   /// What is known so far. `verdict`, `expected` and `message` are for the caller.
@@ -149,6 +152,8 @@ class RunContext final : private sandbox::PhaseObserver {
   Awaitable<void> hear_last_words();
   /// Looks at the guest before it is ended, if a finding says that something hung, and explains the finding.
   Awaitable<void> diagnose_hang();
+  /// What it waits for is found out, and where it hung, before it is ended.
+  Awaitable<void> look_at_lost_guest(const Error& why);
   /// Looks once in a run. Bounded to 15 s. `when` in relation to what was found: "0.1 s later".
   Awaitable<void> look_at_hang(std::string finding, std::string when);
   Async<void> at(std::string point) override;

@@ -5,6 +5,7 @@
 
 #include "harness/engine/hang_diagnosis.h"
 #include "harness/engine/run_context.h"
+#include "harness/engine/unserved_memory.h"
 #include "lib/base/log.h"
 
 namespace snaphammer::engine {
@@ -47,7 +48,7 @@ Async<void> RunContext::find_overdue(const scenario::Step& step, std::string wha
   CO_SNAP_TRY(co_await wait_for(limit));
   const Error error(ErrorKind::kTimeout, what + ": not done within " + format_duration(limit));
   overdue = fail(std::string(step.overdue()), error);
-  if (step.ends_guest()) co_await look_at_hang(error.describe(), "before it was ended");
+  if (step.ends_guest()) co_await look_at_lost_guest(error);
   co_return Result<void>();
 }
 
@@ -81,7 +82,7 @@ Awaitable<void> RunContext::diagnose_hang() {
   if (!hang_ || !hang_->where || hang_->told) co_return;
   hang_->told = true;
   findings_.explain(finding, fmt::format("; {}: {}", hang_->when, *hang_->where),
-                    {{"where", *hang_->where}, {"diagnosis", kHangFile}});
+                    {{kWhere, *hang_->where}, {kDiagnosis, kHangFile}});
 }
 
 Awaitable<void> RunContext::look_at_hang(std::string finding, std::string when) {
@@ -101,7 +102,14 @@ Awaitable<void> RunContext::look_at_hang(std::string finding, std::string when) 
 
 // A guest that is stuck on its way up is no more when the step ends that has found it out.
 Awaitable<void> RunContext::gives_up(const Error& why) {
-  if (why.kind() != ErrorKind::kTimeout) co_return;
+  if (why.kind() == ErrorKind::kTimeout) co_await look_at_lost_guest(why);
+}
+
+Awaitable<void> RunContext::look_at_lost_guest(const Error& why) {
+  auto unserved = co_await look_for_stopped_handler(sandbox_);
+  if (unserved) {
+    for (report::Finding& finding : *unserved) report(std::move(finding));
+  }
   co_await look_at_hang(why.describe(), "before it was ended");
 }
 

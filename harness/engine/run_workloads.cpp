@@ -19,6 +19,17 @@ constexpr Duration kAnswerLimit = std::chrono::seconds(20);
 /// For a guest that no step has awaited to come up and answer; the worker's time after the run's timeout is longer.
 constexpr Duration kEndLimit = std::chrono::seconds(40);
 
+const char* finding_of_no_verdict(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kTimeout:
+      return "hang";
+    case ErrorKind::kGone:
+      return "connection-lost";
+    default:
+      return "unhealthy";  // It answers, and not with a verdict.
+  }
+}
+
 }  // namespace
 
 void RunContext::report_workload_finding(const std::string& as, agent::Finding finding) {
@@ -69,8 +80,7 @@ Async<void> RunContext::check_workload(const std::string& as) {
   const auto on_finding = [this, &as](agent::Finding finding) { report_workload_finding(as, std::move(finding)); };
   auto checked = co_await sandbox_.check_workload(as, kCheckDeadline, on_finding);
   if (!checked) {
-    const bool is_cut = checked.error().kind() == ErrorKind::kGone;
-    co_return fail(is_cut ? "connection-lost" : "hang", checked.error());
+    co_return fail(finding_of_no_verdict(checked.error().kind()), checked.error());
   }
   if (checked->died) {
     const report::Finding death = death_of(as, *checked->died);
@@ -78,8 +88,7 @@ Async<void> RunContext::check_workload(const std::string& as) {
     report_workload_finding(as, {.id = death.id, .message = death.message, .evidence = death.evidence});
     co_return died;
   }
-  const std::string life = restored_ ? restored_->life : "boot";
-  std::vector<Draw> draws = draws_in(checked->counters, life, as);
+  std::vector<Draw> draws = draws_in(checked->counters, life(), as);
   for (Draw& draw : draws) draws_.push_back(std::move(draw));
   log_info("run", "check {}: {} {}", as, checked->pass ? "pass" : "fail", checked->counters.dump());
   co_return Result<void>();

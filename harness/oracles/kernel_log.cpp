@@ -5,6 +5,10 @@
 namespace snaphammer::oracles {
 namespace {
 
+constexpr std::string_view kSoftLockup = "soft lockup";
+constexpr std::string_view kHungTask = "hung task";
+constexpr std::string_view kRcuStall = "RCU stall";
+
 struct Phrase {
   std::string_view text;
   std::string_view kind;
@@ -12,10 +16,10 @@ struct Phrase {
 
 // The first that matches names the fault, so the exact ones stand before the general ones.
 constexpr std::array<Phrase, 16> kPhrases{{
-    {"watchdog: BUG: soft lockup", "soft lockup"},
-    {"blocked for more than", "hung task"},
-    {"detected stalls on CPUs", "RCU stall"},
-    {"self-detected stall on CPU", "RCU stall"},
+    {"watchdog: BUG: soft lockup", kSoftLockup},
+    {"blocked for more than", kHungTask},
+    {"detected stalls on CPUs", kRcuStall},
+    {"self-detected stall on CPU", kRcuStall},
     {"BUG: Bad page state", "bad page state"},
     {"BUG: Bad rss-counter state", "bad page accounting"},
     {"kernel BUG at", "kernel BUG"},
@@ -38,6 +42,8 @@ std::string_view kind_of(std::string_view line) {
 }
 
 }  // namespace
+
+bool is_stall(std::string_view kind) { return kind == kSoftLockup || kind == kHungTask || kind == kRcuStall; }
 
 std::vector<KernelFault> find_kernel_faults(std::string_view log) {
   std::vector<KernelFault> faults;

@@ -8,6 +8,9 @@
 
 namespace snaphammer::oracles {
 
+/// The oracle that reads it.
+inline constexpr const char* kKernelLog = "kernel-log";
+
 /// One complaint of the guest's kernel.
 struct KernelFault {
   std::string kind;     ///< What the line means: "kernel oops", "soft lockup" ...
@@ -16,6 +19,9 @@ struct KernelFault {
 };
 
 inline constexpr std::size_t kExcerptLines = 40;
+
+/// Whether a fault of that kind only says that something did not come to run for long.
+bool is_stall(std::string_view kind);
 
 /// All faults in `log`, in order. Lines inside another fault's excerpt are not reported again: an oops prints
 /// several of the phrases looked for. The phrases are those of Debian's kernel 6.1 (lib/bug.c, arch/x86/mm/fault.c,

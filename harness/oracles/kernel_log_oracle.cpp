@@ -19,7 +19,7 @@ class KernelLog final : public Oracle {
     for (; reported_ < faults.size(); ++reported_) {
       const KernelFault& fault = faults[reported_];
       run.report({.id = "kernel-fault",
-                  .oracle = "kernel-log",
+                  .oracle = kKernelLog,
                   .message = fault.kind + ": " + fault.line,
                   .evidence = {{"kind", fault.kind}, {"log", fault.excerpt}}});
     }
@@ -31,7 +31,7 @@ class KernelLog final : public Oracle {
 };
 
 const OracleRegistration<KernelLog> kRegistration{
-    {"kernel-log", "Reads the guest kernel's log for bugs, oopses, stalls and panics.", {"kernel-fault"}}};
+    {kKernelLog, "Reads the guest kernel's log for bugs, oopses, stalls and panics.", {"kernel-fault"}}};
 
 }  // namespace
 }  // namespace snaphammer::oracles
