@@ -76,6 +76,35 @@ TEST_F(Oracles, AWorkloadThatNoStepChecksIsHeardWhenItHasEndedOrFoundSomething) 
   }
 }
 
+// More of what the scenario itself asks for takes more: generations that are read from, connections, guests.
+TEST_F(Oracles, WhatAScenarioHasMoreOfInEachCycleIsNoLeak) {
+  const std::string guest = "vm: {memory: 128MiB, vcpus: 1}\nsteps:\n  - boot\n";
+  EXPECT_EQ(
+      run({write_scenario("generations", guest +
+                                             "  - snapshot: {id: base}\n  - loop:\n      times: 9\n      steps:\n"
+                                             "        - snapshot: {id: s, type: diff}\n        - restore: {from: s}\n"
+                                             "        - await_healthy\n        - check: all\n"),
+           write_scenario("connections", guest + "  - loop:\n      times: 9\n      steps:\n"
+                                                 "        - connect: {via: vsock, port: 1024}\n        - check: all\n"),
+           write_scenario("guests", guest + "  - snapshot: {id: s}\n  - loop:\n      times: 9\n      steps:\n"
+                                            "        - clone: {from: s, count: 1}\n        - check: all\n")}),
+      0)
+      << out() << err();
+}
+
+// The balloon's thread discards memory and waits for a handler that has ended its loop; no page fault need wait yet.
+TEST_F(Oracles, ARemoveThatNobodyTakesNoteOfIsAHang) {
+  const auto inflated = [](const std::string& on_remove) {
+    return "runtime: {uffd: {on_remove: " + on_remove +
+           "}}\nsteps:\n  - boot\n  - snapshot: {id: s1}\n  - restore: {from: s1}\n  - await_healthy\n"
+           "  - inject: {fault: balloon.inflate, args: {by: 64MiB}}\n";
+  };
+  EXPECT_EQ(run({write_scenario("stopped", inflated("stop") + "expect: [{verdict: fail, findings: [hang]}]\n"),
+                 write_scenario("served", inflated("zero"))}),
+            0)
+      << out();
+}
+
 // A pause is to its clocks what a snapshot is: whoever lets the guest go on sets them.
 TEST_F(Oracles, TheClockOfAGuestThatStoodStillIsFoundUnlessItIsSet) {
   const auto standing_still = [](const std::string& steps) {

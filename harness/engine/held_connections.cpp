@@ -137,6 +137,11 @@ std::size_t HeldConnections::open_count(const std::string& as) const {
       held_.begin(), held_.end(), [&as](const auto& held) { return held->options.as == as && !held->ended.is_set(); }));
 }
 
+std::size_t HeldConnections::open_count() const {
+  return static_cast<std::size_t>(
+      std::count_if(held_.begin(), held_.end(), [](const auto& held) { return !held->ended.is_set(); }));
+}
+
 Awaitable<void> HeldConnections::end() {
   for (const auto& held : held_) let_go(*held);
   co_await tasks_.wait_idle();

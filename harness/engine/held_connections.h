@@ -71,6 +71,7 @@ class HeldConnections {
   void release(const std::string& as);
   /// Those that are open.
   std::size_t open_count(const std::string& as) const;
+  std::size_t open_count() const;
   /// Ends all, and returns when nothing of them is left. What was not looked at until then never is.
   Awaitable<void> end();
 

@@ -107,6 +107,8 @@ class Sandbox {
   /// The VMM and its page server, for oracles and faults; null without a guest.
   Incarnation* incarnation() { return incarnation_.get(); }
   const SandboxPaths& paths() const { return paths_; }
+  /// What the present guest was restored from; nothing without a guest, and after a boot.
+  const std::optional<snapshot::Snapshot>& restored_from() const { return restored_from_; }
 
  private:
   /// Refuses `operation` unless the state is one of `allowed`.

@@ -50,6 +50,9 @@ class MemoryReader {
   /// A range that includes that one and which read() returns without waiting for a disk; empty when it would wait.
   Extent resident_around(ByteCount offset, std::size_t length) const;
 
+  /// Older generations that it reads from besides its own, each with its file open.
+  std::size_t older_generations() const { return map_.sources.size() - (MemoryMap::kOwnSource + 1); }
+
   const MemoryMap& map() const { return map_; }
   /// The checksum of the page at `storage` of a run's source.
   const Checksum& block_checksum(const Run& run, ByteCount storage) const {
