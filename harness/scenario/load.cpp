@@ -95,23 +95,26 @@ class Loader {
     Node first = loaded.root;
     const std::vector<Axis> axes = read_axes(first);
     std::optional<Scenario> scenario = read_document(first);
-    const std::size_t work = work_of(first, axes);
+    Node point = first;
+    point.erase("matrix");  // Read anew with each of its own values, a long one would take quadratic time.
+    const std::size_t work = work_of(point, axes);
     // A file that is wrong anyway is not worth much: the values of a large matrix wait until the rest is right.
     if (!diagnostics_.empty() && work > kMaxMatrixWork / 100) return;
     if (work > kMaxMatrixWork) {
       fail(axes.front().where, "the matrix has too many values for so long a scenario", "split the scenario");
       return;
     }
-    for (const Axis& axis : axes) loaded.axes.push_back(resolve(axis, first));
+    if (!check_number_of_points(axes)) return;
+    for (const Axis& axis : axes) loaded.axes.push_back(resolve(axis, point));
     for (const Expectation& entry : read_expectations(first)) {
       loaded.accepted.emplace_back();
       for (const Condition& condition : entry.when.conditions) {
-        loaded.accepted.back().push_back(resolve(condition, loaded.axes, first));
+        const bool is_wrong_axis = names_wrong_axis(condition, loaded.axes, first);
+        loaded.accepted.back().push_back(is_wrong_axis ? std::vector<json>() : resolve(condition, loaded.axes, point));
       }
     }
     if (!scenario || !diagnostics_.empty()) return;
     loaded.first_point = *std::move(scenario);
-    check_number_of_points(loaded);
   }
 
   /// Also of a document with errors elsewhere; its own were recorded with those.
@@ -179,6 +182,7 @@ class Loader {
   ResolvedAxis resolve(const Axis& axis, const Node& first) {
     ResolvedAxis resolved{axis, {}};
     Position failed;
+    std::set<json> seen;
     for (const Node& value : axis.values) {
       if (value.where == failed && failed.line != 0) continue;  // Another number of a range that is wrong already.
       const std::optional<json> canonical = canonical_value(axis.path, axis.where, value, first);
@@ -186,7 +190,7 @@ class Loader {
         failed = value.where;
         continue;
       }
-      if (std::find(resolved.canonical.begin(), resolved.canonical.end(), *canonical) != resolved.canonical.end()) {
+      if (!seen.insert(*canonical).second) {
         fail(value.where, fmt::format("matrix: {} has the value {} twice", axis.path, value.found()));
       }
       resolved.canonical.push_back(*canonical);
@@ -203,22 +207,25 @@ class Loader {
     return canonical_at(Codec<Scenario>::write(*scenario), *place, value);
   }
 
-  void check_number_of_points(const LoadedScenario& loaded) {
+  bool check_number_of_points(const std::vector<Axis>& axes) {
     std::vector<std::size_t> sizes;
-    for (const ResolvedAxis& axis : loaded.axes) sizes.push_back(axis.axis.values.size());
-    if (!count_points(sizes)) {
-      fail(loaded.axes.front().axis.where, fmt::format("the matrix has more than {} points", kMaxPoints),
-           "split the scenario");
-    }
+    for (const Axis& axis : axes) sizes.push_back(axis.values.size());
+    if (count_points(sizes)) return true;
+    fail(axes.front().where, fmt::format("the matrix has more than {} points", kMaxPoints), "split the scenario");
+    return false;
+  }
+
+  /// It is about one that the matrix has, but that could not be read.
+  static bool names_wrong_axis(const Condition& condition, const std::vector<ResolvedAxis>& axes, const Node& root) {
+    const Node* const matrix = root.find("matrix");
+    return matrix != nullptr && matrix->find(condition.path) != nullptr &&
+           std::none_of(axes.begin(), axes.end(), [&](const ResolvedAxis& a) { return a.axis.path == condition.path; });
   }
 
   std::vector<json> resolve(const Condition& condition, const std::vector<ResolvedAxis>& axes, const Node& first) {
     const auto axis =
         std::find_if(axes.begin(), axes.end(), [&](const ResolvedAxis& a) { return a.axis.path == condition.path; });
     if (axis == axes.end()) {
-      if (const Node* matrix = first.find("matrix"); matrix != nullptr && matrix->find(condition.path) != nullptr) {
-        return {};  // An axis that is wrong itself.
-      }
       std::vector<std::string> paths;
       for (const ResolvedAxis& a : axes) paths.push_back(a.axis.path);
       fail(condition.where, fmt::format("when: '{}' is not in the matrix", condition.path),

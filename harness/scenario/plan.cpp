@@ -55,10 +55,12 @@ Planned plan(const LoadedScenario& loaded, const PlanOptions& options) {
   const unsigned repeat = options.repeat.value_or(loaded.first_point.repeat);
   const std::uint64_t first_seed = options.seed.value_or(loaded.first_point.seed.value_or(options.random_seed));
 
+  Node document = loaded.root;
+  document.erase("matrix");     // A point has none; a long one would be copied into each of its points.
   std::vector<Diagnostic> met;  // Of the first point that has it.
   for (std::size_t number = 0; number < points; ++number) {
     Point point;
-    Node root = loaded.root;
+    Node root = document;
     const std::vector<std::size_t> indices = indices_of_point(number, sizes);
     for (std::size_t i = 0; i < indices.size(); ++i) {
       const ResolvedAxis& axis = loaded.axes[i];

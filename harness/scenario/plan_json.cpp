@@ -84,6 +84,7 @@ Result<RunPlan> run_plan_from_json(const json& stored) {
 
   Document document = parse_document(plan.source->file, plan.source->text);
   if (!document.diagnostics.empty()) return bad_plan(format(document.diagnostics));
+  document.root.erase("matrix");  // Its values for this run are the point.
   for (const auto& [path, value] : plan.point) {
     SNAP_TRY(overlay(document.root, path, {}, node_from_json(value)));
   }

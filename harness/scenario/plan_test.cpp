@@ -1,7 +1,9 @@
 #include "harness/scenario/plan.h"
 
+#include <chrono>
 #include <set>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "harness/scenario/plan_id.h"
@@ -214,6 +216,30 @@ TEST(Matrix, TheNumberOfPointsIsBounded) {
             "8:10: the matrix has more than 100000 points; split the scenario\n");
 }
 
+TEST(Matrix, TheNumberOfPointsIsCheckedBeforeEachValueIs) {
+  EXPECT_EQ(plan_errors(kPlanSteps + "matrix: {steps.0.size: 1..9999, vm.vcpus: 1..9999}"),
+            "8:10: the matrix has more than 100000 points; split the scenario\n");
+}
+
+TEST(Matrix, ALongAxisOfALongScenarioIsRefused) {
+  std::string steps;
+  for (int i = 0; i < 400; ++i) steps += "  - wait: 1s\n";
+  EXPECT_EQ(plan_errors(kPlanSteps + steps + "matrix: {vm.vcpus: 1..9999}"),
+            "408:10: the matrix has too many values for so long a scenario; split the scenario\n");
+}
+
+TEST(Matrix, ALongAxisIsReadInLinearTime) {
+  const auto time_of = [](int values) {
+    std::string list;
+    for (int value = 0; value < values; ++value) list += fmt::format("[label{}], ", value);
+    const auto began = std::chrono::steady_clock::now();
+    EXPECT_EQ(plan_errors(kPlanSteps + "matrix: {steps.0.labels: [" + list + "[last]]}"), "");
+    return std::chrono::steady_clock::now() - began;
+  };
+  const auto shorter = time_of(500);
+  EXPECT_LT(time_of(5000), 10 * 5 * shorter);
+}
+
 TEST(Matrix, ExtremesOfARangeDoNotOverflow) {
   EXPECT_EQ(plan_errors(kPlanSteps + "matrix: {vm.vcpus: -9223372036854775808..9223372036854775807}"),
             "8:20: matrix.vm.vcpus: more than 10000 values\n");
@@ -227,7 +253,8 @@ TEST(Matrix, ACombinationThatIsInvalidIsFoundByThePlan) {
       "steps: [{make: {id: a}}, {make: {id: b}}]\nmatrix: {steps.0.id: [a, c], steps.1.id: [b, c]}";
   const Planned planned = plan(loaded(text), {});
   EXPECT_TRUE(planned.runs.empty());
-  EXPECT_THAT(errors_of(planned.diagnostics), HasSubstr("thing 'c' is there already, from line 4 (with steps.0.id: c, steps.1.id: c)"));
+  EXPECT_THAT(errors_of(planned.diagnostics),
+              HasSubstr("thing 'c' is there already, from line 4 (with steps.0.id: c, steps.1.id: c)"));
 }
 
 // ---- which expectation decides
