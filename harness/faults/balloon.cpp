@@ -33,12 +33,32 @@ Async<void> give_all_back(engine::RunContext& run) {
   co_return co_await set_target(run, (*guest)->vm().ram().size);
 }
 
+// What programs keep, beyond what they have, for the work that they do meanwhile.
+constexpr ByteCount kLeft = 32_MiB;
+
+// What the balloon can have in all without making the guest kill a program for want of memory, by its own account.
+Async<ByteCount> spare_memory(engine::RunContext& run, ByteCount ram) {
+  CO_SNAP_ASSIGN(const ByteCount before, co_await actual_size(run));
+  CO_SNAP_ASSIGN(const agent::Metrics guest, co_await with_deadline(kAnswerLimit, "metrics", run.sandbox().metrics()));
+  CO_SNAP_ASSIGN(const ByteCount after, co_await actual_size(run));
+  // The balloon may be moving; what it surely held while the guest looked.
+  const ByteCount held = ram - std::min(ram, std::max(before, after));
+  const ByteCount spare = guest.memory_available + held;
+  co_return spare - std::min(spare, kLeft);
+}
+
+constexpr ByteCount kUsualInflation = 64_MiB;
+
 struct Inflate {
-  ByteCount by = 64_MiB;
+  std::optional<ByteCount> by;
   Duration within = std::chrono::seconds(10);
 };
 void describe(Fields<Inflate>& fields) {
-  fields.size("by", &Inflate::by, "How much memory the guest is to give up.").between(1_MiB, 1024_GiB);
+  fields
+      .size("by", &Inflate::by,
+            "How much memory the guest is to give up; without it 64MiB, or what its programs can spare when that is "
+            "less.")
+      .between(1_MiB, 1024_GiB);
   fields.add("within", &Inflate::within, "How long the step waits for it; the guest may go on after that.")
       .between(Duration(0), std::chrono::hours(1));
 }
@@ -48,20 +68,21 @@ class InflateBalloon final : public FaultWith<Inflate> {
   using FaultWith::FaultWith;
   static void follow(const Inflate& inflate, Course& course) {
     needs_guest(course);
-    course.needs_memory_above(inflate.by);
+    if (inflate.by) course.needs_memory_above(*inflate.by);
   }
   Async<void> begin(engine::RunContext& run) override {
     CO_SNAP_ASSIGN(const ByteCount before, co_await actual_size(run));
-    if (args().by >= before) {
+    const ByteCount by = co_await inflation(run, before);
+    if (by >= before) {
       co_return Error(ErrorKind::kUnfit, "the guest has only " + format_bytes(before) + " to give")
           .advise("inflate by less");
     }
-    CO_SNAP_TRY(co_await set_target(run, before - args().by));
+    CO_SNAP_TRY(co_await set_target(run, before - by));
     asio::steady_timer timer(co_await asio::this_coro::executor);
     for (const TimePoint until = SteadyClock::now() + args().within; SteadyClock::now() < until;) {
       CO_SNAP_ASSIGN(const ByteCount now, co_await actual_size(run));
       if (now < before && acts().count() == 0) act();
-      if (now <= before - args().by) break;
+      if (now <= before - by) break;
       timer.expires_after(kBetweenLooks);
       auto [error] = co_await timer.async_wait(as_result);
       if (error) co_return asio_error("watch the balloon", error);
@@ -69,6 +90,19 @@ class InflateBalloon final : public FaultWith<Inflate> {
     co_return Result<void>();
   }
   Async<void> heal(engine::RunContext& run) override { return give_all_back(run); }
+
+ private:
+  // Of a guest that stands still nobody knows what it can spare.
+  Awaitable<ByteCount> inflation(engine::RunContext& run, ByteCount before) {
+    if (args().by) co_return *args().by;
+    const auto guest = guest_with_vmm(run);
+    if (!guest || run.sandbox().state() != sandbox::State::kRunning) co_return kUsualInflation;
+    const ByteCount ram = (*guest)->vm().ram().size;
+    const Result<ByteCount> spare = co_await spare_memory(run, ram);
+    if (!spare) co_return kUsualInflation;
+    const ByteCount held = ram - std::min(ram, before);
+    co_return std::clamp(*spare - std::min(*spare, held), ByteCount(1_MiB), kUsualInflation);
+  }
 };
 
 class DeflateBalloon final : public FaultWith<NoArguments> {
@@ -86,6 +120,8 @@ struct Storm {
   Duration every = std::chrono::milliseconds(50);
   ByteCount up_to = 64_MiB;
 };
+constexpr Duration kBetweenQuestions = std::chrono::seconds(1);
+
 void describe(Fields<Storm>& fields) {
   fields.add("every", &Storm::every, "How long until the balloon gets another size.")
       .between(std::chrono::milliseconds(1), std::chrono::hours(1));
@@ -93,21 +129,6 @@ void describe(Fields<Storm>& fields) {
       .size("up_to", &Storm::up_to,
             "The largest part of the guest's memory that is asked for; never so much that its programs run out of it.")
       .between(1_MiB, 1024_GiB);
-}
-
-// What programs keep, beyond what they have, for the work that they do in a storm.
-constexpr ByteCount kLeft = 32_MiB;
-constexpr Duration kBetweenQuestions = std::chrono::seconds(1);
-
-// What the balloon can have in all without making the guest kill a program for want of memory, by its own account.
-Async<ByteCount> spare_memory(engine::RunContext& run, ByteCount ram) {
-  CO_SNAP_ASSIGN(const ByteCount before, co_await actual_size(run));
-  CO_SNAP_ASSIGN(const agent::Metrics guest, co_await with_deadline(kAnswerLimit, "metrics", run.sandbox().metrics()));
-  CO_SNAP_ASSIGN(const ByteCount after, co_await actual_size(run));
-  // The balloon may be moving; what it surely held while the guest looked.
-  const ByteCount held = ram - std::min(ram, std::max(before, after));
-  const ByteCount spare = guest.memory_available + held;
-  co_return spare - std::min(spare, kLeft);
 }
 
 // Sizes come from the run's seed; it goes on in each later VMM.

@@ -25,8 +25,10 @@ void describe(Choices<AccelChoice>& words) {
 }
 
 void describe(Fields<BalloonSettings>& fields) {
-  fields.add("free_page_reporting", &BalloonSettings::free_page_reporting,
-             "The guest reports free memory, and the VMM discards it at once.");
+  fields.add(
+      "free_page_reporting", &BalloonSettings::free_page_reporting,
+      "The guest reports free memory, and the VMM discards it at once. Linux reports only while far more is free "
+      "than it needs: nothing in a guest of 128MiB.");
   fields.add("deflate_on_oom", &BalloonSettings::deflate_on_oom,
              "The guest takes memory back from the balloon before it kills processes.");
 }

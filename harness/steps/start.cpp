@@ -40,8 +40,9 @@ void follow(const Start& options, Course& course) {
   course.needs_healthy();
   course.starts(options.as, options.workload);
   const std::string& memory = Catalog<WorkloadKind>::of().find(options.workload)->memory_arg;
-  if (memory.empty()) return;
-  const Result<ByteCount> taken = parse_bytes(options.args.at(memory).get<std::string>());
+  const auto asked = options.args.find(memory);
+  if (asked == options.args.end()) return;  // It takes what there is.
+  const Result<ByteCount> taken = parse_bytes(asked->get<std::string>());
   if (taken) course.needs_memory_above(*taken);
 }
 

@@ -6,13 +6,16 @@ namespace {
 using scenario::Fields;
 
 struct ZeroPages {
-  ByteCount resident = 64_MiB;
+  std::optional<ByteCount> resident;
   std::optional<std::uint64_t> seed;
   Duration hold = std::chrono::seconds(4);
   Duration settle = std::chrono::seconds(3);
 };
 void describe(Fields<ZeroPages>& fields) {
-  fields.size("resident", &ZeroPages::resident, "Memory that is mapped, filled and checked in each round.")
+  fields
+      .size("resident", &ZeroPages::resident,
+            "Memory that is mapped, filled and checked in each round; without it 64MiB, or half of what is free in the "
+            "guest when that is less.")
       .between(kPageSize, 1024_GiB);
   fields.add("seed", &ZeroPages::seed, "Of the bytes; without it, the run's.");
   fields.add("hold", &ZeroPages::hold, "How long a round keeps its memory before it verifies and unmaps it.");
@@ -21,9 +24,12 @@ void describe(Fields<ZeroPages>& fields) {
 }
 
 const scenario::Registration<scenario::WorkloadKind> kRegistration{
-    {"zero-pages", "Maps memory, expects fresh pages to be zero, fills them, and later verifies every byte.",
-     "start: {workload: zero-pages, as: zp, args: {resident: 150MiB}}", scenario::args_of<ZeroPages>(),
-     {}, "resident"}};
+    {"zero-pages",
+     "Maps memory, expects fresh pages to be zero, fills them, and later verifies every byte.",
+     "start: {workload: zero-pages, as: zp, args: {resident: 150MiB}}",
+     scenario::args_of<ZeroPages>(),
+     {},
+     "resident"}};
 
 }  // namespace
 }  // namespace snaphammer::workloads
