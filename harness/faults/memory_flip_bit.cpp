@@ -67,7 +67,8 @@ class Flip final : public FaultWith<FlipBit> {
       CO_SNAP_ASSIGN(flip.offset, choose(ram, random));
     }
     if (flip.offset >= ram.size) {
-      co_return Error(ErrorKind::kInvalid, "guest memory ends at " + format_bytes(ram.size));
+      co_return Error(ErrorKind::kUnavailable, "guest memory ends at " + format_bytes(ram.size))
+          .advise("give a smaller offset, or none");
     }
     co_return flip_in(run, *guest, flip);
   }

@@ -84,7 +84,8 @@ class Flip final : public FaultWith<FlipByte> {
     std::mt19937_64 random(run.plan().seed);
     at_ = static_cast<off_t>(args().offset.value_or(random() % opened.second));
     if (static_cast<ByteCount>(at_) >= opened.second) {
-      co_return Error(ErrorKind::kInvalid, "the file ends at " + std::to_string(opened.second));
+      co_return Error(ErrorKind::kUnavailable, "the file ends at " + format_bytes(opened.second))
+          .advise("give a smaller offset, or none");
     }
     CO_SNAP_TRY(flip());
     act();
@@ -122,7 +123,8 @@ class CutOff final : public FaultWith<Truncate> {
     CO_SNAP_ASSIGN(auto opened, open_target(run, args().target));
     const ByteCount to = args().to.value_or(opened.second / 2);
     if (to >= opened.second) {
-      co_return Error(ErrorKind::kInvalid, "the file ends at " + std::to_string(opened.second) + " already");
+      co_return Error(ErrorKind::kUnavailable, "the file ends at " + format_bytes(opened.second) + " already")
+          .advise("give a smaller size, or none");
     }
     if (::ftruncate(opened.first.get(), static_cast<off_t>(to)) != 0)
       co_return errno_error("cut the snapshot's file off");
