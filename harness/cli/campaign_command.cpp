@@ -211,7 +211,7 @@ Result<engine::CampaignEnd> conduct(Session& session, const CampaignOptions& opt
     for (const auto& [number, result] : place.finished) reporter->run_ended(result);
   }
   SNAP_ASSIGN(engine::CampaignEnd end, engine::run_campaign(std::move(plans), settings, audience));
-  if (!options.quiet) print_summary(out, session.terminal_width, settings, end);
+  if (!options.quiet) print_summary(out, session.width, settings, end);
   for (const auto& reporter : reporters) {
     const Result<void> written = reporter->campaign_ended(end.results);
     if (!written) end.own_errors.push_back(written.error().describe());

@@ -11,7 +11,9 @@
 //   };
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <memory>
 #include <ostream>
@@ -55,7 +57,8 @@ struct Session {
   std::ostream& out;  ///< What was asked for.
   std::ostream& err;  ///< Everything else.
   bool out_is_terminal = false;
-  std::size_t terminal_width = 100;
+  /// Columns of that terminal; a file has as many as a line takes.
+  std::size_t width = std::numeric_limits<std::size_t>::max();
 
   /// Colours belong on a terminal whose user did not ask for none (NO_COLOR).
   bool wants_color() const { return out_is_terminal && environment.get("NO_COLOR").empty(); }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <iostream>
+#include <limits>
 #include <map>
 #include <optional>
 
@@ -33,14 +34,15 @@ constexpr const char* kFooter =
     "  130  interrupted";
 
 Session make_session(const Parts& parts, const CLI::App& app, const std::vector<CommandPtr>& commands) {
+  const bool out_is_terminal = ::isatty(STDOUT_FILENO) == 1;
   return {.parts = parts,
           .app = app,
           .commands = commands,
           .environment = engine::Environment::of_this_process(),
           .out = std::cout,
           .err = std::cerr,
-          .out_is_terminal = ::isatty(STDOUT_FILENO) == 1,
-          .terminal_width = terminal_size().columns};
+          .out_is_terminal = out_is_terminal,
+          .width = out_is_terminal ? terminal_size().columns : std::numeric_limits<std::size_t>::max()};
 }
 
 int usage_error(const std::string& message, const std::string& advice) {

@@ -34,7 +34,7 @@ class ReportCommand : public Command {
   Result<int> run(Session& session) override {
     SNAP_ASSIGN(const report::CampaignResult campaign, stored_campaign());
     if (reports_.empty()) {
-      session.out << report::summary_table(campaign.runs, session.terminal_width) << "\n"
+      session.out << report::summary_table(campaign.runs, session.width) << "\n"
                   << report::summary_line(campaign) << "\n";
       const std::string attributed = report::attribution_table(campaign.runs);
       if (!attributed.empty()) session.out << "\n" << attributed;
