@@ -463,6 +463,12 @@ TEST_F(CliTest, ListAndDescribeShowWhatIsRegistered) {
   scenario("a", {"pass"});
   EXPECT_EQ(snaphammer({"list", "scenarios", directory_.path()}), 0);
   EXPECT_EQ(out(), "a  A script.\n");
+  EXPECT_EQ(snaphammer({"describe", "a", directory_.path()}), 0) << err();
+  EXPECT_THAT(out(), AllOf(StartsWith("a (scenario)\nA script.\n\nFile: "), HasSubstr("\nRuns: 1\n"),
+                           HasSubstr("  - act: pass\n")));
+  EXPECT_EQ(snaphammer({"describe", "b", directory_.path()}), 2);
+  EXPECT_THAT(err(), HasSubstr("nothing is called 'b'"));
+  EXPECT_EQ(snaphammer({"describe", "a", write("bad.yaml", "nonsense")}), 2);
 }
 
 TEST_F(CliTest, UnknownNamesAre2AndGetASuggestion) {
