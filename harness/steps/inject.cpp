@@ -48,7 +48,8 @@ void describe(Fields<Inject>& fields) {
       .between(Duration(1), std::chrono::hours(24));
   add_args(fields, &Inject::args, "Arguments; see `describe FAULT`.",
            [](const Inject& inject) { return Catalog<FaultKind>::of().find(inject.fault); });
-  fields.add("when", &Inject::when, "Acts at this failpoint instead of at once.");
+  fields.add("when", &Inject::when,
+             "Acts at this failpoint of the run's own guest instead of at once; clones do not count.");
   fields.rule([](Inject& inject, Reader& reader, const Node& node) {
     const FaultKind* kind = Catalog<FaultKind>::of().find(inject.fault);
     if (kind == nullptr || kind->place.empty() || inject.when || inject.args.contains(kind->place)) return;
