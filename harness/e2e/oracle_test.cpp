@@ -7,6 +7,7 @@ namespace snaphammer::e2e {
 namespace {
 
 using testing::AllOf;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::StartsWith;
@@ -102,6 +103,46 @@ TEST_F(Oracles, ARemoveThatNobodyTakesNoteOfIsAHang) {
   EXPECT_EQ(run({write_scenario("stopped", inflated("stop") + "expect: [{verdict: fail, findings: [hang]}]\n"),
                  write_scenario("served", inflated("zero"))}),
             0)
+      << out();
+}
+
+TEST_F(Oracles, AGuestThatIsNotServedHangsWhoeverNoticesIt) {
+  const std::string hangs =
+      "runtime: {uffd: {prefetch: \"off\"}, restore: {budget_ready: 5s}}\n"
+      "expect: [{verdict: fail, findings: [hang]}]\n";
+  const std::string snapshot = "steps:\n  - boot\n  - snapshot: {id: s1}\n";
+  const std::string silent = snapshot +
+                             "  - restore: {from: s1}\n  - await_healthy\n  - inject: {fault: uffd.stop_handler}\n"
+                             "  - exec: {command: [sh, -c, \"cat /usr/lib/snaphammer/workloads/*\"], timeout: 2s, "
+                             "on_error: continue}\n";
+  const std::string at_start =
+      snapshot + "  - inject: {fault: uffd.stop_handler, when: {phase: \"restore.resume\"}}\n  - restore: {from: s1}\n";
+  EXPECT_EQ(run({write_scenario("command", hangs + silent),
+                 write_scenario("pause", hangs + silent + "  - snapshot: {id: s2}\n"),
+                 write_scenario("restore", hangs + at_start + "  - await_healthy\n"),
+                 write_scenario("step", hangs + at_start + "  - await_healthy: {timeout: 3s}\n")}),
+            0)
+      << out();
+  const auto consequences = [](const nlohmann::json& run) {
+    std::vector<std::string> ids;
+    for (const nlohmann::json& one : run.at("findings").at(0).at("evidence").at("consequences"))
+      ids.push_back(one.at("id"));
+    return ids;
+  };
+  const nlohmann::json runs = results().at("runs");
+  EXPECT_THAT(consequences(runs.at(0)), ElementsAre("exec-timeout"));
+  EXPECT_THAT(consequences(runs.at(1)), ElementsAre("exec-timeout"));
+  EXPECT_THAT(consequences(runs.at(2)), ElementsAre("unhealthy"));
+}
+
+TEST_F(Oracles, AGuestThatAFailedSnapshotLeavesPausedHangsForEveryStep) {
+  const std::string left =
+      "runtime: {pause: {restore_service_on_abort: false}}\nexpect: [{verdict: fail, findings: [hang]}]\n"
+      "steps:\n  - boot\n  - inject: {fault: snapshot.no_space}\n  - snapshot: {id: s1, on_error: continue}\n";
+  EXPECT_EQ(
+      run({write_scenario("exec", left + "  - exec: {command: [\"true\"], timeout: 20s}\n"),
+           write_scenario("awaited", left + "  - await_healthy: {within: 10s}\n"), write_scenario("not-asked", left)}),
+      0)
       << out();
 }
 
