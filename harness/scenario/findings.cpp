@@ -10,7 +10,9 @@ const Registration<FindingKind> kFindings[] = {
     Registration<FindingKind>{{"heap-corruption", "A language runtime in the guest found its heap damaged."}},
     Registration<FindingKind>{{"kernel-fault", "The guest kernel reported a bug, an oops, a lock-up or a panic."}},
     Registration<FindingKind>{
-        {"hang", "Guest, vCPU or VMM made no progress within its bound; the run's hang.txt says where they were."}},
+        {"hang",
+         "Guest, vCPU or VMM made no progress within its bound; the run's hang.txt says where they were. Where its "
+         "memory was not served, other findings that only say that it did not answer are evidence of this one."}},
     Registration<FindingKind>{{"unhealthy",
                                "The guest did not become healthy within its bound, does not answer any more, or has "
                                "ended; the run's hang.txt "
