@@ -1,4 +1,6 @@
 // What becomes of clones after they have come up: a planted defect each that is found, and clones without any.
+#include <csignal>
+
 #include <gmock/gmock.h>
 
 #include "harness/e2e/real_campaign.h"
@@ -6,6 +8,8 @@
 namespace snaphammer::e2e {
 namespace {
 
+using testing::AllOf;
+using testing::HasSubstr;
 using testing::StartsWith;
 
 class LaterInClones : public RealCampaign {
@@ -54,6 +58,18 @@ TEST_F(LaterInClones, WhatGoesWrongIsFoundThoughNoStepAsks) {
     const bool dies_once = each.at("scenario").get<std::string>().starts_with("killed");
     EXPECT_TRUE(!dies_once || found.at("count") == 1) << found;
   }
+}
+
+TEST_F(LaterInClones, AVmmThatEndsByItselfProvesNothing) {
+  const std::string scenario = write_scenario(
+      "crash", "steps:\n  - boot\n  - snapshot: {id: s1}\n  - clone: {from: s1, count: 1}\n  - run_for: 5s\n");
+  ChildProcess campaign = start({"run", scenario, "--out", file("out")});
+  await_step("run_for");
+  ASSERT_EQ(::kill(await_process("qemu-system"), SIGKILL), 0);  // The youngest.
+  EXPECT_EQ(wait_for_exit(campaign), 3) << out() << err();
+  EXPECT_EQ(only_run().at("verdict"), "inconclusive");
+  EXPECT_THAT(only_run().at("message").get<std::string>(),
+              AllOf(HasSubstr("clone-1"), HasSubstr("killed by signal 9")));
 }
 
 TEST_F(LaterInClones, OneWhoseHandlerHasStoppedHangs) {

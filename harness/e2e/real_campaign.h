@@ -54,7 +54,7 @@ class RealCampaign : public testing::Test {
 
   /// The processes of this test's campaigns.
   std::vector<engine::Process> processes() const;
-  /// Returns once there is one whose command line has `part`.
+  /// Returns once there is one whose command line has `part`: the youngest.
   pid_t await_process(const std::string& part) const;
   /// Returns once a worker has come to the step.
   void await_step(const std::string& step) const;
