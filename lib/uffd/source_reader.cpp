@@ -57,7 +57,7 @@ Result<std::span<const std::byte>> SourceReader::read(ByteCount offset, ByteCoun
     }
     counters_.read_retries.add();
     if (stop_.wait_for(pause)) return Error(ErrorKind::kCancelled, "stopped");
-    pause = std::min(4 * pause, kLongestRetryAfter);
+    pause = std::min(2 * pause, kLongestRetryAfter);
   }
 }
 
