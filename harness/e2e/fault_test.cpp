@@ -229,6 +229,30 @@ TEST_F(Faults, ACheckWhoseConnectionIsCutIsNoHang) {
       << out() << err();
 }
 
+// Its transport is reset while it comes up, and whoever has asked before that gets no answer.
+TEST_F(Faults, OneThatAsksAGuestWhichComesUpWaitsForIt) {
+  const std::string lends =
+      "repeat: 2\nsteps:\n  - boot\n  - start: {workload: zero-pages, as: zp, args: {resident: 40MiB}}\n"
+      "  - snapshot: {id: s1}\n  - restore: {from: s1}\n";
+  EXPECT_EQ(run({write_scenario("removed", lends + "  - inject: {fault: uffd.remove, args: {workload: zp}}\n"
+                                                   "  - await_healthy\n  - check: all\n"),
+                 write_scenario("flipped", lends + "  - inject: {fault: memory.flip_bit, args: {workload: zp}}\n"
+                                                   "  - check: all\n"
+                                                   "expect: [{verdict: fail, findings: [lost-write]}]\n")}),
+            0)
+      << out();
+}
+
+// Each page's read fails three times, and is repeated without much delay.
+TEST_F(Faults, ReadErrorsThatAreRetriedDoNotMakeARestoreTooSlow) {
+  const std::string restored =
+      "steps:\n  - boot\n  - snapshot: {id: s1}\n"
+      "  - inject: {fault: uffd.read_error, args: {times: 3}}\n"
+      "  - restore: {from: s1, prefetch: \"off\"}\n  - await_healthy: {within: 30s}\n";
+  EXPECT_EQ(run({write_scenario("repeated", restored)}), 0) << out();
+  EXPECT_GT(fault().at("acted"), 1000);
+}
+
 TEST_F(Faults, OneThatCannotActSaysWhatToDo) {
   EXPECT_EQ(
       run({write_scenario("too-early", "steps:\n  - boot: {fresh: true}\n  - inject: {fault: uffd.kill_handler}\n")}),

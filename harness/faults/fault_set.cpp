@@ -82,7 +82,9 @@ Async<void> FaultSet::reached(std::string point) {
       if (!goes_on) co_return std::move(goes_on).error().in("fault " + entry.injection.fault);
     } else if (entry.waiting() && entry.injection.when && entry.injection.when->point == point &&
                entry.passed++ == entry.injection.when->after) {
+      at_point_ = true;
       auto begun = co_await begin(entry);
+      at_point_ = false;
       // Nothing is there yet for it to act on: the scenario's mistake, and no failure of the guest's.
       if (!begun && begun.error().kind() == ErrorKind::kUnavailable) {
         co_return std::move(begun).error().as(ErrorKind::kUnfit);

@@ -45,6 +45,8 @@ class FaultSet {
   Async<void> heal(std::string as);
   /// A sequence has come to `point`: an error aborts it there.
   Async<void> reached(std::string point);
+  /// Whether a fault begins at its point right now, and a sequence stands there.
+  bool is_at_point() const { return at_point_; }
   /// Undoes whatever still acts, and returns when nothing is under way.
   Awaitable<void> end();
 
@@ -62,7 +64,7 @@ class FaultSet {
     Event healed;
     bool begun = false;
     std::optional<std::string> refused = {};  ///< Why it could not begin.
-    std::uint64_t passed = 0;  ///< How often the point of `when` was come to.
+    std::uint64_t passed = 0;                 ///< How often the point of `when` was come to.
     bool acting() const { return begun && !healed.is_set(); }
     bool waiting() const { return !begun && !healed.is_set(); }
   };
@@ -74,6 +76,7 @@ class FaultSet {
   asio::any_io_executor executor_;
   engine::RunContext& run_;
   std::vector<std::unique_ptr<Entry>> entries_;  // Entries stay until the end: coroutines refer to them.
+  bool at_point_ = false;
   TaskGroup tasks_;
 };
 

@@ -6,7 +6,7 @@
 //
 //   CO_SNAP_ASSIGN(const LentPages lent, co_await borrow_pages(run, args().workload, 16));
 //   for (const ByteCount page : lent.pages) ... lent.guest->vm().remove(page, kPageSize) ...
-//   CO_SNAP_TRY(co_await return_pages(lent, agent::PageContent::kZeros));      // the next check tells what was wrong
+//   CO_SNAP_TRY(co_await return_pages(run, lent, agent::PageContent::kZeros));      // the next check tells what was wrong
 //
 // The agent is asked itself, so that this works while the runtime refuses operations. One io_context thread.
 #pragma once
@@ -36,11 +36,12 @@ struct LentPages {
   std::vector<ByteCount> pages;  ///< Where they are in guest RAM.
 };
 
-/// kUnavailable without a guest, and when the workload cannot. It waits for one that holds nothing at the moment.
+/// kUnavailable without a guest, and when the workload cannot. It waits for a guest that comes up, and for a workload that
+/// holds nothing at the moment. An answer that is cut off is a finding of `run`.
 Async<LentPages> borrow_pages(engine::RunContext& run, std::string workload, std::uint64_t count);
 
 /// Returns when the workload has read all of them; `expected` is what they hold unless something is wrong. It takes back
 /// whatever it has set aside.
-Async<void> return_pages(LentPages lent, agent::PageContent expected);
+Async<void> return_pages(engine::RunContext& run, LentPages lent, agent::PageContent expected);
 
 }  // namespace snaphammer::faults

@@ -59,7 +59,7 @@ class Flip final : public FaultWith<FlipBit> {
       CO_SNAP_ASSIGN(LentPages lent, co_await borrow_pages(run, *args().workload, 1));
       flip.offset = lent.pages.front() + random() % kPageSize;
       CO_SNAP_TRY(flip_in(run, *guest, flip));
-      auto returned = co_await return_pages(std::move(lent), agent::PageContent::kWritten);
+      auto returned = co_await return_pages(run, std::move(lent), agent::PageContent::kWritten);
       if (returned) returned = co_await heal(run);  // What a later restore reads there is no longer the workload's.
       co_return returned;
     }

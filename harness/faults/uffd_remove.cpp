@@ -89,7 +89,7 @@ class RemovePages final : public FaultWith<Remove> {
     for (const ByteCount page : lent.pages) {
       CO_SNAP_TRY(co_await remove(lent, page));
     }
-    co_return co_await return_pages(std::move(lent), agent::PageContent::kZeros);
+    co_return co_await return_pages(run, std::move(lent), agent::PageContent::kZeros);
   }
 
  private:
@@ -111,7 +111,7 @@ class RemovePages final : public FaultWith<Remove> {
     }
     const auto executor = co_await asio::this_coro::executor;
     HeldReads reads(run.guest_sources().of(engine::GuestSources::kOwn), executor, lent.pages);
-    auto outcome = co_await (return_pages(lent, agent::PageContent::kZeros) || remove_when_read(lent, reads));
+    auto outcome = co_await (return_pages(run, lent, agent::PageContent::kZeros) || remove_when_read(lent, reads));
     if (outcome.index() == 0) co_return std::get<0>(std::move(outcome));
     co_return std::get<1>(std::move(outcome));
   }
