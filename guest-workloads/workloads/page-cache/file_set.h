@@ -1,5 +1,5 @@
-// Files whose every byte is known: from seed, file, page and how often the page was written. A page that was never
-// written, or punched out, is a hole and has to be zero.
+// Files whose every byte is known: from seed, file, page and how often the page was written; every eighth time it is
+// written as zeros. A page that was never written, or punched out, is a hole and has to be zero.
 //
 //   FileSet files(directory, {.files = 64, .pages_per_file = 128, .seed = 1}, sink);
 //   if (const std::string wrong = files.create(0); !wrong.empty()) ...

@@ -132,6 +132,22 @@ TEST_F(Files, APageThatBecameZeroIsALostWrite) {
   EXPECT_EQ(findings[0].held, "zeros");
 }
 
+// As a page does whose zero block in a diff is taken for an unchanged one.
+TEST_F(Files, APageWrittenAsZerosThatRegainsItsOldBytesIsALostWrite) {
+  const std::string zeros(kPageBytes, '\0');
+  for (int i = 0; i < 10'000 && findings.empty(); ++i) {
+    const std::string before = read_bytes(set.path(0), 0, kPageBytes);
+    ASSERT_EQ(set.step(choice), "");
+    const bool zeroed = read_bytes(set.path(0), 0, kPageBytes) == zeros;
+    if (before == zeros || !zeroed || set.generation(0, 0) == 0) continue;
+    write_bytes(set.path(0), 0, before);
+    ASSERT_EQ(set.verify(0), "");
+  }
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_EQ(findings[0].defect, Defect::kLostWrite);
+  EXPECT_THAT(findings[0].held, HasSubstr("generation "));
+}
+
 TEST_F(Files, BytesInAHoleAreAStalePage) {
   const std::size_t page = a_hole(4);
   write_bytes(set.path(4), page * kPageBytes + 17, "S");
