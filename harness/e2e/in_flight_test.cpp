@@ -148,6 +148,17 @@ TEST_F(InFlight, ConnectionsEndWithTheirGuestAndTheNextOneIsAtTheSameAddress) {
       << out();
 }
 
+TEST_F(InFlight, OneToAGuestThatComesUpWaitsForIt) {
+  const std::string restored = std::string(kEchoing) + "  - snapshot: {id: s1}\n  - restore: {from: s1}\n";
+  EXPECT_EQ(
+      run({write_scenario("comes-up", restored + "  - connect: {as: proxied, port: 8080}\n  - check: all\n"),
+           write_scenario("does-not", "runtime: {restore: {listener: double-rebind, budget_init: 3s}}\n" + restored +
+                                          "  - connect: {via: vsock, port: 5000}\n"
+                                          "expect: [{verdict: fail, findings: [unhealthy]}]\n")}),
+      0)
+      << out() << err();
+}
+
 TEST_F(InFlight, OneThatWasLostBeforeADestroyStaysLostAndOneThatTheDestroyEndsIsNot) {
   const std::string held = std::string(kEchoing) + "  - connect: {as: c1, via: proxy, port: 8080}\n";
   EXPECT_EQ(run({write_scenario("before", "runtime: {pause: {drain_grace: 200ms}}\n" + held +

@@ -227,6 +227,16 @@ Async<void> RunContext::await_healthy(Duration within) {
   co_return co_await tell_oracles_healthy();
 }
 
+Async<void> RunContext::await_up() {
+  if (const sandbox::State state = sandbox_.state();
+      state != sandbox::State::kStarting && state != sandbox::State::kUnhealthy) {
+    co_return Result<void>();
+  }
+  auto healthy = co_await sandbox_.await_healthy();
+  if (!healthy) co_return fail("unhealthy", healthy.error());
+  co_return Result<void>();
+}
+
 // Where everything is prefetched the guest hardly asks for anything, and there is no order to record.
 Result<void> RunContext::record_working_set() {
   uffd::PageServer* const server = sandbox_.incarnation()->page_server();

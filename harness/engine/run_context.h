@@ -91,6 +91,8 @@ class RunContext final : private sandbox::PhaseObserver {
   /// Waits until the guest is healthy again, and records how the restore went. One that has become healthy before must
   /// answer now.
   Async<void> await_healthy(Duration within);
+  /// Waits for a guest that is coming up. One that does not is the finding `unhealthy`.
+  Async<void> await_up();
   /// Lets vCPUs run again.
   Async<void> resume();
   Async<void> quiesce();

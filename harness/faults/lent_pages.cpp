@@ -12,15 +12,6 @@ namespace {
 // A workload may have to come to its next round first, and each page may wait for its turn in a slow guest.
 constexpr Duration kAnswerLimit = std::chrono::seconds(60);
 
-// A guest that comes up loses what it was asked before its transport was reset. A sequence that has come to the fault's
-// point would wait for itself.
-Async<void> await_answering(engine::RunContext& run) {
-  if (run.sandbox().state() != sandbox::State::kStarting || run.faults().is_at_point()) co_return Result<void>();
-  auto healthy = co_await run.sandbox().await_healthy();
-  if (!healthy) co_return run.fail("unhealthy", healthy.error());
-  co_return Result<void>();
-}
-
 Error not_answered(engine::RunContext& run, const Error& error) {
   const bool is_cut = error.kind() == ErrorKind::kGone && !run.faults().is_at_point();
   return is_cut ? run.fail("connection-lost", error) : error;
@@ -34,7 +25,9 @@ void needs_lender(const std::string& workload, scenario::Course& course) {
 }
 
 Async<LentPages> borrow_pages(engine::RunContext& run, std::string workload, std::uint64_t count) {
-  CO_SNAP_TRY(co_await await_answering(run));
+  // A guest that comes up loses what it was asked before its transport was reset. A sequence that has come to the fault's
+  // point would wait for itself.
+  if (!run.faults().is_at_point()) CO_SNAP_TRY(co_await run.await_up());
   CO_SNAP_ASSIGN(sandbox::Incarnation* const guest, guest_with_door(run));
   auto asked = guest->client().set_aside(workload, {.pages = count, .timeout = kAnswerLimit});
   auto set_aside = co_await guest->unless_failed(std::move(asked));

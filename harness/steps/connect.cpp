@@ -85,9 +85,10 @@ Async<void> await_listener(std::filesystem::path door, std::uint32_t port, Durat
 }
 
 Async<void> execute(const Connect& options, std::optional<Duration> timeout, engine::RunContext& run) {
+  CO_SNAP_TRY(co_await run.await_up());
   if (run.sandbox().state() != sandbox::State::kRunning) {
     co_return Error(ErrorKind::kRefused, fmt::format("connect: the guest is {}", name_of(run.sandbox().state())))
-        .advise("connect after `boot` or `await_healthy`");
+        .advise("connect while it runs");
   }
   const std::filesystem::path door = run.sandbox().paths().door();
   const std::uint32_t port = options.via == Via::kProxy ? agent::kForwardedPorts + options.port : options.port;
