@@ -10,6 +10,8 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
+#include "harness/scenario/yaml_syntax.h"
+
 namespace snaphammer::scenario {
 namespace {
 
@@ -57,7 +59,7 @@ class TreeBuilder : public YAML::EventHandler {
     std::string message;
   };
 
-  explicit TreeBuilder(const Places& places) : places_(places) {}
+  TreeBuilder(std::string_view text, const Places& places) : text_(text), places_(places) {}
 
   Node root;
   std::vector<Problem> problems;
@@ -67,6 +69,20 @@ class TreeBuilder : public YAML::EventHandler {
     seen_document_ = true;
   }
   void OnDocumentEnd() override {}
+
+  /// For the parser's complaint about the place `at`.
+  YamlSeen seen_at(const YAML::Mark& at) const {
+    YamlSeen seen;
+    seen.line_number = places_.of(at).line;
+    seen.line = line_of(text_, seen.line_number);
+    seen.rest = seen.line.substr(std::min(seen.line.size(), static_cast<std::size_t>(std::max(at.column, 0))));
+    for (const Open& open : open_) {
+      const char first = open.start < text_.size() ? text_[open.start] : '\0';
+      if (first == '{' || first == '[') seen.bracket = {.opening = first, .where = open.node.where};
+    }
+    seen.quote = long_quote_;
+    return seen;
+  }
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     Node node;
@@ -81,6 +97,7 @@ class TreeBuilder : public YAML::EventHandler {
     node.text = value;
     node.quoted = tag == "!";
     refuse_tag(tag, node.where);
+    if (node.quoted) expect_closed(mark, node.where);
     complete(std::move(node), anchor);
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -112,6 +129,7 @@ class TreeBuilder : public YAML::EventHandler {
   struct Open {
     Node node;
     YAML::anchor_t anchor = 0;
+    std::size_t start = 0;     ///< The byte that it begins with, behind an anchor.
     bool key_pending = false;  ///< Of a map: the last key has no value yet.
     bool merges = false;       ///< Of a map: it has a merge key, or a key twice.
     std::unordered_map<std::string, std::uint32_t> line_of_key;
@@ -140,6 +158,7 @@ class TreeBuilder : public YAML::EventHandler {
     opened.node.kind = kind;
     opened.node.where = where;
     opened.anchor = anchor;
+    opened.start = start_of(mark);
     open_.push_back(std::move(opened));
   }
   void close() {
@@ -212,7 +231,30 @@ class TreeBuilder : public YAML::EventHandler {
     map = std::move(merged);
   }
 
+  /// Where the value begins whose anchor, or itself, is at `mark`.
+  std::size_t start_of(const YAML::Mark& mark) const {
+    std::size_t start = static_cast<std::size_t>(std::max(mark.pos, 0));
+    if (start >= text_.size() || text_[start] != '&') return start;
+    start = text_.find_first_of(" \r\n", start);
+    return std::min(text_.find_first_not_of(" \r\n", start), text_.size());
+  }
+  /// yaml-cpp takes the end of the file for the end of a text in quotes.
+  void expect_closed(const YAML::Mark& mark, Position where) {
+    const std::size_t start = start_of(mark);
+    const char quote = start < text_.size() ? text_[start] : '\0';
+    if (quote != '\'' && quote != '"') return;  // A block.
+    const std::size_t end = end_of_quoted(text_, start);
+    if (end == std::string_view::npos) {
+      throw Stop{where, "not YAML: a quote that is never closed", fmt::format("close it with {}", quote)};
+    }
+    const std::string_view quoted = text_.substr(start, end - start);
+    const auto more_lines = static_cast<std::uint32_t>(std::count(quoted.begin(), quoted.end(), '\n'));
+    if (more_lines > 0) long_quote_ = {.opened = where, .closed_in_line = where.line + more_lines};
+  }
+
+  const std::string_view text_;
   const Places& places_;
+  std::optional<YamlSeen::Quote> long_quote_;
   bool seen_document_ = false;
   std::size_t nodes_ = 0;
   std::vector<Open> open_;
@@ -266,7 +308,7 @@ Document parse_document(std::string_view file, std::string_view text) {
     return document;
   }
   const Places places(text);
-  TreeBuilder builder(places);
+  TreeBuilder builder(text, places);
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
@@ -276,7 +318,8 @@ Document parse_document(std::string_view file, std::string_view text) {
   } catch (const Stop& stop) {
     fail(stop.where, stop.message, stop.advice);
   } catch (const YAML::Exception& error) {
-    fail(places.of(error.mark), "not YAML: " + error.msg, {});
+    const YamlFault fault = explain(error.msg, builder.seen_at(error.mark));
+    fail(places.of(error.mark), fault.message, fault.advice);
   }
   for (const TreeBuilder::Problem& problem : builder.problems) fail(problem.where, problem.message, {});
   return document;

@@ -67,7 +67,10 @@ TEST(Document, AnAliasInsideItselfIsAnError) {
 }
 
 TEST(Document, AnUnknownAliasIsAnError) {
-  EXPECT_EQ(error_in("a: *nowhere"), "1:4: not YAML: the referenced anchor is not defined\n");
+  EXPECT_EQ(
+      error_in("a: *nowhere"),
+      "1:4: not YAML: nothing has this name; name a value with &NAME before using it as *NAME; put text that begins "
+      "with '*' in quotes\n");
 }
 
 TEST(Document, TagsAreRefused) {
@@ -91,9 +94,33 @@ TEST(Document, AnEmptyTextIsNull) {
 }
 
 TEST(Document, WhatIsNotYamlSaysWhere) {
-  EXPECT_EQ(error_in("a: [1, 2\n"), "2:1: not YAML: end of sequence flow not found\n");
-  EXPECT_EQ(error_in("a: 1\n\tb: 2\n"), "2:1: not YAML: illegal tab when looking for indentation\n");
-  EXPECT_EQ(error_in("a: b: c\n"), "1:5: not YAML: illegal map value\n");
+  EXPECT_EQ(error_in("a: [1, 2\n"), "2:1: not YAML: expected ',' or ']'; close the '[' of line 1, column 4\n");
+  EXPECT_EQ(error_in("a: &x {b: [1, 2], c: &y {d: 1\ne: f}\n"),
+            "2:2: not YAML: expected ',' or '}'; close the '{' of line 1, column 22\n");
+  EXPECT_EQ(error_in("a: [b: c: d]\n"), "1:9: not YAML: expected ',' or ']'; close the '[' of line 1, column 4\n");
+  EXPECT_EQ(error_in("a: 1\n\tb: 2\n"), "2:1: not YAML: a tab indents this line; indent with spaces\n");
+  EXPECT_EQ(error_in("a:\n  b:\n\t  c: d\n"), "3:5: not YAML: a tab indents this line; indent with spaces\n");
+  EXPECT_EQ(error_in("a: b: c\n"),
+            "1:5: not YAML: a ':' where no value can begin; put text with a ':' in it in quotes, or indent the line as "
+            "the keys that it belongs to\n");
+  EXPECT_EQ(error_in("a: @x\n"), "1:4: not YAML: text cannot begin with '@'; put it in quotes\n");
+  EXPECT_EQ(error_in("a: {b: c}}\n"), "1:10: not YAML: a '}' that closes nothing; remove it\n");
+  EXPECT_EQ(error_in("a: - b\n"),
+            "1:4: not YAML: a '-' where no list can begin; begin each entry in a line of its own, or write the list as "
+            "[a, b]\n");
+  EXPECT_EQ(
+      error_in("a:\n  - b\n - c\n"),
+      "3:2: not YAML: neither a further key nor the end of the keys above it; indent it as what it belongs to; put "
+      "text with quotes or ': ' in it in quotes as a whole\n");
+}
+
+TEST(Document, AQuoteThatIsNotClosedIsFoundWhereItIsOpened) {
+  EXPECT_EQ(error_in("a: 'b\nc: [d]\n"), "1:4: not YAML: a quote that is never closed; close it with '\n");
+  EXPECT_EQ(error_in("a: &x \"b \\\"\nc: [d]\n"), "1:4: not YAML: a quote that is never closed; close it with \"\n");
+  EXPECT_EQ(error_in("a: \"b\nc: \"d\"\n"),
+            "2:5: not YAML: neither a further key nor the end of the keys above it; the quote of line 1, column 4 is "
+            "closed only here\n");
+  EXPECT_EQ(tree("a: 'it''s\n  one'\nb: \"\\\\\"\nc: |\n  'x\nd: \"e'\"\n").keys.size(), 4U);
 }
 
 TEST(Document, BytesThatAreNoTextAreRefused) {
