@@ -155,8 +155,17 @@ class Campaign {
     result.expected = judgement.expected;
     result.expects = {.verdict = plan.expectation.verdict,
                       .findings = plan.expectation.findings.value_or(std::vector<std::string>())};
-    if (!result.expected && result.message.empty()) result.message = judgement.reason;
+    if (!result.expected) explain(result, judgement.reason);
     result.known = settings_.known.explain(plan, result);
+  }
+
+  // What was found says by itself that it is no pass.
+  static void explain(report::RunResult& result, const std::string& reason) {
+    if (result.message.empty()) {
+      result.message = reason;
+    } else if (result.verdict == report::Verdict::kFail && result.expects->verdict != report::Verdict::kPass) {
+      result.message += "; " + reason;
+    }
   }
 
   Async<report::RunResult> run_one(unsigned slot, scenario::RunPlan plan) {

@@ -125,7 +125,7 @@ TEST_F(CampaignTest, AFindingFailsARunAndKeepsItsEvidence) {
   const report::RunResult result = run_one({"fail"});
   EXPECT_EQ(result.verdict, Verdict::kFail);
   EXPECT_FALSE(result.expected);
-  EXPECT_THAT(result.message, HasSubstr("expected"));
+  EXPECT_EQ(result.message, "stale-page: as told");
   ASSERT_THAT(result.findings, SizeIs(1));
   EXPECT_EQ(result.findings[0].count, 3u);
   EXPECT_EQ(result.findings[0].evidence.at("address"), 4096);
@@ -136,6 +136,12 @@ TEST_F(CampaignTest, AnExpectedFailureIsAsExpected) {
       run_one({"fail"}, "seed: 1\nexpect:\n  - verdict: fail\n    findings: [stale-page]\n");
   EXPECT_EQ(result.verdict, Verdict::kFail);
   EXPECT_TRUE(result.expected);
+}
+
+TEST_F(CampaignTest, AFailureOtherThanTheExpectedOneSaysWhatWasExpected) {
+  const report::RunResult result = run_one({"fail"}, "seed: 1\nexpect:\n  - verdict: fail\n    findings: [hang]\n");
+  EXPECT_FALSE(result.expected);
+  EXPECT_EQ(result.message, "stale-page: as told; expected fail (hang), got fail (stale-page)");
 }
 
 TEST_F(CampaignTest, AnUnfitHostMakesARunInconclusive) {

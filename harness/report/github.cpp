@@ -23,7 +23,10 @@ std::string annotation(const char* command, const std::string& title, const std:
 
 std::string details_of(const RunResult& run) {
   std::string text = run.message;
-  for (const Finding& finding : run.findings) text += fmt::format("\n{}: {}", finding.id, finding.message);
+  for (const Finding& finding : run.findings) {
+    const std::string line = finding.id + ": " + finding.message;
+    if (!run.message.starts_with(line)) text += "\n" + line;
+  }
   return text + "\nagain: " + run.reproduce;
 }
 

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/scenario/course.h"
+#include "harness/scenario/idle_knobs.h"
 #include "harness/scenario/plan_id.h"
 
 namespace snaphammer::scenario {
@@ -108,6 +109,11 @@ ByteCount expected_memory(const RunPlan& plan) {
   return one > kAll / guests ? kAll : one * guests;
 }
 
-Judgement judge(const RunPlan& plan, const report::RunResult& result) { return judge(plan.expectation, result); }
+Judgement judge(const RunPlan& plan, const report::RunResult& result) {
+  Judgement judgement = judge(plan.expectation, result);
+  if (judgement.expected || plan.expectation.verdict != Verdict::kFail) return judgement;
+  for (const std::string& why : idle_knobs(plan.scenario->runtime, result)) judgement.reason += "; " + why;
+  return judgement;
+}
 
 }  // namespace snaphammer::scenario

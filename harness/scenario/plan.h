@@ -52,6 +52,7 @@ Duration expected_time(const RunPlan& plan);
 /// how many clones it makes: all there is.
 ByteCount expected_memory(const RunPlan& plan);
 
+/// A finding that was expected and did not come is explained by the knobs that had no occasion to act.
 Judgement judge(const RunPlan& plan, const report::RunResult& result);
 
 nlohmann::json to_json(const RunPlan& plan);

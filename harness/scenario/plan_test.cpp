@@ -370,6 +370,44 @@ TEST(Judge, APassWithAFindingIsNotAPass) {
   EXPECT_FALSE(judge(Expectation{}, result(Verdict::kPass, {"leak"})).expected);
 }
 
+std::string reason_for(const RuntimeKnobs& knobs, const report::RunResult& run) {
+  auto scenario = std::make_shared<Scenario>();
+  scenario->runtime = knobs;
+  RunPlan plan;
+  plan.scenario = scenario;
+  plan.expectation = expecting(Verdict::kFail, {{"stale-page"}});
+  return judge(plan, run).reason;
+}
+
+TEST(Judge, AFindingThatDidNotComeIsExplainedByKnobsThatCouldNotAct) {
+  const std::string missed = "expected fail (stale-page), got pass";
+  const std::string no_remove = "; no REMOVE event came after a restore, so uffd.";
+  RuntimeKnobs wrong;
+  EXPECT_EQ(reason_for(wrong, result(Verdict::kPass, {})), missed);
+  wrong.uffd.on_remove = OnRemove::kIgnore;
+  wrong.uffd.event_order = EventOrder::kAsRead;
+  wrong.uffd.on_eagain = OnEagain::kDrop;
+  wrong.snapshot.zero_blocks = ZeroBlocks::kUnchanged;
+  EXPECT_EQ(reason_for(wrong, result(Verdict::kPass, {})),
+            missed + no_remove + "on_remove could not act" + no_remove + "event_order could not act" +
+                "; no copy of a page was refused for a pending event (EAGAIN), so uffd.on_eagain could not act"
+                "; no diff snapshot was taken, so snapshot.zero_blocks could not act");
+  EXPECT_EQ(reason_for(wrong, result(Verdict::kFail, {"stale-page"})), "");
+
+  report::RunResult eventful = result(Verdict::kPass, {});
+  eventful.restores.resize(2);
+  eventful.restores[0].uffd = {{"removes", 0}, {"eagain", 2}};
+  eventful.restores[1].uffd = {{"removes", 7}, {"eagain", 0}};
+  eventful.pauses.resize(1);
+  eventful.pauses[0].type = "diff";
+  EXPECT_EQ(reason_for(wrong, eventful), missed);
+  eventful.restores.pop_back();
+  EXPECT_EQ(reason_for(wrong, eventful),
+            missed + no_remove + "on_remove could not act" + no_remove + "event_order could not act");
+  eventful.restores.emplace_back();  // Nobody knows what happened in that one.
+  EXPECT_EQ(reason_for(wrong, eventful), missed);
+}
+
 // ---- limits
 
 report::RunResult restored_in(const std::vector<std::optional<double>>& times_ms) {

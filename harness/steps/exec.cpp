@@ -26,7 +26,8 @@ void describe(Fields<Exec>& fields) {
       .check([](const std::vector<std::string>& command, Reader& reader, const Node& node) {
         if (command.empty()) reader.expected(node, "a program and its arguments");
       });
-  fields.add("expect_exit", &Exec::expect_exit, "The exit status that is right.").between(0, 255);
+  fields.add("expect_exit", &Exec::expect_exit, "The exit status that is right; a command that a signal ends has none.")
+      .between(0, 255);
 }
 
 void follow(const Exec&, Course& course) {

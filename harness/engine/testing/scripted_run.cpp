@@ -80,15 +80,19 @@ void listen() {
   std::getline(fifo, line);
 }
 
+void fail(report::RunResult& result, report::Finding finding) {
+  result.verdict = report::Verdict::kFail;
+  result.message = finding.id + ": " + finding.message;
+  result.findings.push_back(std::move(finding));
+}
+
 Async<void> act(const std::string& as, const RunPaths& paths, report::RunResult& result,
                 std::vector<ChildProcess>& children) {
   if (as == "fail") {
-    result.verdict = report::Verdict::kFail;
-    result.findings.push_back(
-        {.id = "stale-page", .oracle = "script", .message = "as told", .count = 3, .evidence = {{"address", 4096}}});
+    fail(result,
+         {.id = "stale-page", .oracle = "script", .message = "as told", .count = 3, .evidence = {{"address", 4096}}});
   } else if (as == "fail_first" && result.id.find(".retry") == std::string::npos) {
-    result.verdict = report::Verdict::kFail;
-    result.findings.push_back({.id = "hang", .oracle = "script", .message = "this time", .count = 1, .evidence = {}});
+    fail(result, {.id = "hang", .oracle = "script", .message = "this time", .count = 1, .evidence = {}});
   } else if (as == "unfit") {
     co_return Error(ErrorKind::kUnfit, "this host lacks something").advise("get it");
   } else if (as == "skip") {
