@@ -192,7 +192,7 @@ TEST(Fields, AllErrorsAreReported) {
       "1:7: name: expected a name of a-z, got 'X'\n"
       "2:7: flag: expected true or false, got '3'\n"
       "4:16: inner.level: expected a whole number from -5 to 5, got '9'\n"
-      "4:28: inner.enabled: expected true or false, got a list\n");
+      "4:28: inner.enabled: expected true or false, got an empty list\n");
 }
 
 TEST(Union, EachShapeIsRead) {

@@ -85,7 +85,8 @@ TEST(Steps, AStepIsANameWithOptionsOrABareName) {
   EXPECT_EQ(errors_after_head("steps: [unbuilt]"), "3:9: step 'unbuilt' is not available in this build\n");
   EXPECT_THAT(errors_after_head("steps: [make]"), HasSubstr("3:9: key 'id' is missing in steps.0.make"));
   EXPECT_EQ(errors_after_head("steps: [[wait]]"), "3:9: steps.0: expected a step such as `run_for: 2s`, got a list\n");
-  EXPECT_EQ(errors_after_head("steps: [{}]"), "3:9: steps.0: expected a step such as `run_for: 2s`, got a map\n");
+  EXPECT_EQ(errors_after_head("steps: [{}]"),
+            "3:9: steps.0: expected a step such as `run_for: 2s`, got an empty map\n");
 }
 
 TEST(Steps, WhatThisBuildLacksIsAllowedWhenOnlyTheFormatIsChecked) {
@@ -187,7 +188,7 @@ TEST(Expect, ConditionsNameTheMatrix) {
   EXPECT_EQ(errors_after_head(kSteps + "expect: [{when: {vm.memory: 1GiB}}]"),
             "5:18: when: 'vm.memory' is not in the matrix; there are none\n");
   EXPECT_EQ(errors_after_head(matrix + "  - when: {}\n"),
-            "7:11: expect.0.when: expected a map from paths of the matrix to values, got a map\n");
+            "7:11: expect.0.when: expected a map from paths of the matrix to values, got an empty map\n");
 }
 
 TEST(Expect, ImpossibleEntriesAreErrors) {
@@ -212,7 +213,7 @@ TEST(Limits, MeasuresAndBoundsAreChecked) {
   EXPECT_THAT(errors_after_head(kSteps + "limits: {downtime: {p51: 1s}}"),
               HasSubstr("5:21: unknown key 'p51' in limits.downtime; did you mean 'p50'?"));
   EXPECT_EQ(errors_after_head(kSteps + "limits: {downtime: {}}"),
-            "5:20: limits.downtime: expected at least one bound such as `max: 3s`, got a map\n");
+            "5:20: limits.downtime: expected at least one bound such as `max: 3s`, got an empty map\n");
 }
 
 // ---- files

@@ -24,6 +24,8 @@ const Malformed kMalformed[] = {
     {"!version: 1\nname: x\nsteps: {boot\n", "4:1", "close the '{' of line 3, column 8"},
     {"!version: 1\n\tname: x\n", "2:1", "a tab indents this line"},
     {"!version: 1\nname: \"x\n" STEPS, "2:7", "a quote that is never closed"},
+    {"!version: 1\nname: x\nsteps: [boot, {start: {workload: ticker, as: all}}]\n", "3:46",
+     "'all' stands for every workload"},
     {"!version: 1\nname: x\n" STEPS "---\nversion: 1\n", "4:1", "a second document"},
     {"!version: 1\nname: !!str x\n" STEPS, "2:7", "a tag"},
     {"!version: 1\nname: \xff\n", "2:7", "byte 0xff is not text"},

@@ -47,9 +47,9 @@ std::string Node::found() const {
     case Kind::kNull:
       return "nothing";
     case Kind::kList:
-      return "a list";
+      return items.empty() ? "an empty list" : "a list";
     case Kind::kMap:
-      return "a map";
+      return items.empty() ? "an empty map" : "a map";
     case Kind::kScalar:
       break;
   }

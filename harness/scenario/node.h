@@ -44,7 +44,7 @@ struct Node {
   /// This one and all below it.
   std::size_t nodes() const;
 
-  /// What is here, for "expected a list, got ...": "'text'", "a list", "a map", "nothing".
+  /// What is here, for "expected a list, got ...": "'text'", "a list", "an empty map", "nothing".
   std::string found() const;
 };
 

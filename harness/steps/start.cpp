@@ -27,7 +27,10 @@ void describe(Fields<Start>& fields) {
   fields.add("workload", &Start::workload, "What is started.").required().in_catalog(Catalog<WorkloadKind>::lookup());
   fields.add("as", &Start::as, "What later steps call it; without it, the workload's name.")
       .matching("[A-Za-z0-9][A-Za-z0-9_-]*", "a name of letters, digits, - and _")
-      .check([](const std::string& as, Reader& reader, const Node& node) { reader.know(kWorkloads, as, node.where); })
+      .check([](const std::string& as, Reader& reader, const Node& node) {
+        if (as == "all") reader.invalid(node, "'all' stands for every workload", "choose another name");
+        reader.know(kWorkloads, as, node.where);
+      })
       .otherwise([](Start& start, Reader& reader, const Node& node) {
         start.as = start.workload;
         reader.know(kWorkloads, start.as, node.where);
