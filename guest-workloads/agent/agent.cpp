@@ -11,6 +11,7 @@
 #include "guest-workloads/agent/output_stream.h"
 #include "guest-workloads/agent/ports/port_service.h"
 #include "guest-workloads/agent/quiesce.h"
+#include "guest-workloads/agent/random.h"
 #include "guest-workloads/agent/reaper.h"
 #include "guest-workloads/agent/rehearsal.h"
 #include "guest-workloads/agent/workloads.h"
@@ -37,6 +38,7 @@ struct Agent::Parts {
                 [this](TimePoint when) { server.close_idle(when); }) {
     health.add_routes(router);
     metrics.add_routes(router);
+    add_random_route(router);
     identity.add_routes(router);
     exec.add_routes(router);
     workloads.add_routes(router);

@@ -1,6 +1,8 @@
 // What becomes of clones after they have come up: a planted defect each that is found, and clones without any.
 #include <csignal>
+#include <set>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "harness/e2e/real_campaign.h"
@@ -95,6 +97,52 @@ TEST_F(LaterInClones, OneThatIsNotServedWhileItStartsIsTheHandlersFailure) {
       << out();
   const nlohmann::json died = results().at("runs").at(0).at("findings").at(0);
   EXPECT_EQ(died.at("evidence").at("examples").at(0).at("clone"), "clone-2") << died;
+}
+
+TEST_F(LaterInClones, ACheckOfAllHasTheirWorkloadsVerifyEverything) {
+  const std::string zeroed_in_a_diff =
+      "vm: {memory: 128MiB}\nruntime: {snapshot: {zero_blocks: unchanged}}\nsteps:\n  - boot\n"
+      "  - start: {workload: zero-pages, as: zp, args: {resident: 16MiB, hold: 10m}}\n  - snapshot: {id: s1}\n"
+      "  - restore: {from: s1}\n  - await_healthy\n  - check: zp\n  - snapshot: {id: d1, type: diff}\n"
+      "  - clone: {from: d1, count: 2}\n  - check: all\n" +
+      expects("lost-write");
+  EXPECT_EQ(run({write_scenario("m6-in-clones", zeroed_in_a_diff)}), 0) << out();
+  const nlohmann::json found = only_run().at("findings");
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found.at(0).at("oracle"), "clone-1");
+  EXPECT_EQ(found.at(1).at("oracle"), "clone-2");
+  EXPECT_TRUE(found.at(1).at("evidence").at("examples").at(0).contains("host")) << found.at(1);
+}
+
+TEST_F(LaterInClones, EachRestoreHasItsOwnFigures) {
+  EXPECT_EQ(run({write_scenario("figures",
+                                "steps:\n  - boot\n  - snapshot: {id: s1}\n  - restore: {from: s1, prefetch: \"off\"}\n"
+                                "  - await_healthy\n  - clone: {from: s1, count: 2}\n  - await_healthy\n"
+                                "  - restore: {from: s1}\n  - await_healthy\n")}),
+            0)
+      << out();
+  const nlohmann::json restores = only_run().at("restores");
+  ASSERT_EQ(restores.size(), 4U);
+  std::set<double> times;
+  for (std::size_t i = 0; i < restores.size(); ++i) {
+    EXPECT_EQ(restores.at(i).at("uffd").at("prefetched_pages").get<int>() > 0, i > 0) << restores.at(i);
+    times.insert(restores.at(i).at("to_healthy_ms").get<double>());
+  }
+  EXPECT_EQ(times.size(), 4U);
+}
+
+TEST_F(LaterInClones, ThoseThatTheScenarioEndsWhileTheyStartAreItsOwnDoing) {
+  std::string races;
+  for (int ms = 10; ms <= 200; ms += 20) {
+    races += fmt::format(
+        "  - parallel: [[{{clone: {{from: s1, count: 2, on_error: continue}}}}], "
+        "[{{run_for: {}ms}}, destroy]]\n",
+        ms);
+  }
+  EXPECT_EQ(run({write_scenario("races", "vm: {memory: 128MiB, vcpus: 1}\nsteps:\n  - boot\n  - snapshot: {id: s1}\n" +
+                                             races + "  - restore: {from: s1}\n  - await_healthy\n  - check: all\n")}),
+            0)
+      << out();
 }
 
 TEST_F(LaterInClones, ThoseThatAreWellAreSilent) {

@@ -115,6 +115,26 @@ TEST_F(Faults, ABalloonTakesMemoryAndGivesItBack) {
 }
 
 // The guest can spare about 60 MiB. What the balloon took beyond that would be missed by the next program that asks.
+TEST_F(Faults, WhatABalloonWasHealedOfIsThereForTheNextOne) {
+  EXPECT_EQ(run({write_scenario("again",
+                                "vm: {memory: 256MiB, vcpus: 1}\nsteps:\n  - boot\n"
+                                "  - start: {workload: zero-pages, as: zp, args: {resident: 40MiB, hold: 500ms}}\n"
+                                "  - loop: {times: 3, steps: [{inject: {fault: balloon.inflate, as: b, args: {by: "
+                                "80MiB}}}, {heal: b}]}\n  - check: all\n")}),
+            0)
+      << out();
+}
+
+TEST_F(Faults, AStormThatGetsNoMemoryHasNotActed) {
+  EXPECT_EQ(run({write_scenario("no-memory",
+                                "vm: {memory: 128MiB, vcpus: 1}\nsteps:\n  - boot\n"
+                                "  - start: {workload: page-cache, as: files, args: {resident: 20MiB}}\n"
+                                "  - run_for: 1s\n  - inject: {fault: balloon.storm, for: 1s}\n  - run_for: 2s\n")}),
+            3)
+      << out();
+  EXPECT_THAT(only_run().at("message").get<std::string>(), HasSubstr("balloon.storm was injected and never acted"));
+}
+
 TEST_F(Faults, AStormOfTheBalloonLeavesProgramsTheirMemory) {
   EXPECT_EQ(run({write_scenario("storm",
                                 "vm: {memory: 256MiB}\nsteps:\n  - boot: {}\n"

@@ -22,7 +22,7 @@ class RootImage : public RealCampaign {
     std::getline(std::ifstream(GUEST_IMAGE_PATH), path);
     return path;
   }
-  // One program, under a name that the default image has not, and nothing else: not even a /lib.
+  // One program, under a name that the default image has not, and nothing else: not even a /lib, a shell or socat.
   void make_root() {
     fs::create_directories(file("my root"));
     const std::string unpack = "cd '" + file("my root").string() + "' && cpio --quiet -id bin/busybox <'" +
@@ -41,9 +41,11 @@ class RootImage : public RealCampaign {
                                    ", /greeting]}\n"
                                    "  - exec: {command: [/busybox-only, test, '!', -e, /bin/busybox]}\n"
                                    "  - start: {workload: zero-pages, as: zp, args: {resident: 20MiB}}\n"
+                                   "  - start: {workload: ledger, as: books, args: {over: [vsock], clients: 2}}\n"
                                    "  - snapshot: {id: s1}\n"
                                    "  - restore: {from: s1}\n"
                                    "  - await_healthy: {within: 30s}\n"
+                                   "  - clone: {from: s1, count: 1}\n"
                                    "  - check: all\n")});
   }
 };

@@ -3,14 +3,15 @@
 #include <fstream>
 #include <iterator>
 #include <set>
-#include <sstream>
 #include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "harness/engine/finding_log.h"
 #include "harness/engine/handler_finding.h"
 #include "harness/engine/hang_diagnosis.h"
+#include "harness/engine/page_evidence.h"
 #include "harness/engine/unserved_memory.h"
 #include "harness/engine/workload_death.h"
 #include "harness/oracles/kernel_log.h"
@@ -22,27 +23,14 @@ namespace {
 constexpr Duration kDrawLimit = std::chrono::seconds(20);
 /// For a list of workloads, or all that one has to say.
 constexpr Duration kAnswerLimit = std::chrono::seconds(20);
+/// For a workload that verifies everything.
+constexpr Duration kVerdictLimit = std::chrono::seconds(60);
 
-constexpr std::size_t kDraws = 64;
-
-// Right after it was healthy: 16 bytes a draw, in hexadecimal.
+// Right after it was healthy.
 Async<Draw> draw_from(sandbox::Sandbox& guest, std::string name) {
-  agent::ExecRequest request;
-  // One read of 16 bytes is one step of the kernel's generator.
-  request.command = {"sh", "-c",
-                     fmt::format("dd if=/dev/urandom bs=16 count={} 2>/dev/null | od -An -v -tx1 -w16", kDraws)};
-  request.timeout = kDrawLimit;
-  CO_SNAP_ASSIGN(const agent::ExecResult done, co_await guest.exec(std::move(request)));
-  Draw draw{.guest = std::move(name), .source = "/dev/urandom", .values = {}};
-  std::istringstream lines(done.output);
-  for (std::string line; std::getline(lines, line);) {
-    std::erase(line, ' ');
-    draw.values.push_back(std::move(line));
-  }
-  if (!done.success() || draw.values.size() != kDraws) {
-    co_return Error(ErrorKind::kUnavailable, draw.guest + ": cannot draw random bytes: " + done.error_output);
-  }
-  co_return draw;
+  sandbox::Incarnation& incarnation = *guest.incarnation();
+  CO_SNAP_ASSIGN(agent::RandomDraws drawn, co_await incarnation.unless_failed(incarnation.client().random_draws()));
+  co_return Draw{.guest = std::move(name), .source = "the kernel", .values = std::move(drawn.values)};
 }
 
 // What its workloads drew by themselves.
@@ -77,24 +65,36 @@ class Clones::Guest final : private sandbox::PhaseObserver {
     clone.restored = co_await restore(from, clone);
     name_ = clone.name;
     is_up_ = clone.restored.has_value();
-    if (clone.restored) co_return Result<void>();
+    clone.was_ended = is_ended_ && !is_up_;
+    if (is_up_ || is_ended_) co_return Result<void>();
     co_await look(clone.restored.error());
     clone.hung_at = hung_at_;
     clone.finding = finding_of_failed_restore(clone.restored.error());
     co_return Result<void>();
   }
   /// See Clones::look(); one whose restore failed has been told of.
-  Async<void> tell(std::vector<report::Finding>& told) {
-    if (!is_up_) co_return Result<void>();
+  Async<void> tell(Ask ask, std::vector<report::Finding>& told) {
+    if (!is_up_ || is_ended_) co_return Result<void>();
     tell_kernel_faults(told);
     if (!sandbox_.failure()) {
-      auto asked = co_await tell_workloads(told);
-      if (asked || asked.error().kind() == ErrorKind::kCancelled) co_return asked;
-      if (!sandbox_.failure()) CO_SNAP_TRY(co_await tell_silence(told, asked.error()));
+      std::string silence = "unhealthy";
+      auto asked = co_await tell_workloads(ask, told, silence);
+      if (asked || is_ended_) co_return Result<void>();
+      if (asked.error().kind() == ErrorKind::kCancelled) co_return asked;
+      if (!sandbox_.failure()) CO_SNAP_TRY(co_await tell_silence(told, silence, asked.error()));
     }
+    if (is_ended_) co_return Result<void>();
     co_return tell_failure(told);
   }
-  Awaitable<void> end() { return sandbox_.end(); }
+  Awaitable<void> end() {
+    is_ended_ = true;
+    return sandbox_.end();
+  }
+  const std::string& name() const { return name_; }
+  const uffd::PageServer* page_server() {
+    sandbox::Incarnation* const incarnation = sandbox_.incarnation();
+    return incarnation == nullptr ? nullptr : incarnation->page_server();
+  }
 
  private:
   report::Finding finding(std::string id, const std::string& message, nlohmann::json evidence = {}) const {
@@ -121,30 +121,43 @@ class Clones::Guest final : private sandbox::PhaseObserver {
     }
   }
 
-  Async<void> tell_workloads(std::vector<report::Finding>& told) {
+  /// Its page's history is in the first ones of a kind.
+  report::Finding finding_of(agent::Finding found) {
+    if (++examples_[found.id] <= FindingLog::kExamples && sandbox_.incarnation() != nullptr) {
+      add_page_history(found.evidence, *sandbox_.incarnation(), snapshot_, requested_);
+    }
+    return finding(found.id, found.message, std::move(found.evidence));
+  }
+
+  /// `silence` becomes the finding that it is when one of them gives no verdict.
+  Async<void> tell_workloads(Ask ask, std::vector<report::Finding>& told, std::string& silence) {
     CO_SNAP_ASSIGN(const std::vector<agent::WorkloadInfo> all,
                    co_await with_deadline(kAnswerLimit, "the workloads", sandbox_.workloads()));
-    const auto on_finding = [&](agent::Finding found) {
-      told.push_back(finding(found.id, found.message, std::move(found.evidence)));
-    };
+    const auto on_finding = [&](agent::Finding found) { told.push_back(finding_of(std::move(found))); };
+    const Duration limit = ask == Ask::kEverything ? kVerdictLimit : kAnswerLimit;
     for (const agent::WorkloadInfo& one : all) {
       const bool has_ended = one.end.ended() && !ended_.contains(one.as);
-      if (one.undelivered_bytes == 0 && !has_ended) continue;
-      CO_SNAP_ASSIGN(const agent::CheckReport verdict,
-                     co_await sandbox_.check_workload(one.as, kAnswerLimit, on_finding));
-      if (!verdict.died || !ended_.insert(one.as).second) continue;
-      const report::Finding death = death_of(one.as, *verdict.died);
+      // What one draws it was asked for right after the restore.
+      const bool verifies = ask == Ask::kEverything && !one.end.ended() && one.workload != kDrawingWorkload;
+      if (one.undelivered_bytes == 0 && !has_ended && !verifies) continue;
+      auto verdict = co_await sandbox_.check_workload(one.as, limit, on_finding);
+      if (!verdict) {
+        silence = finding_of_no_verdict(verdict.error().kind());
+        co_return std::move(verdict).error();
+      }
+      if (!verdict->died || !ended_.insert(one.as).second) continue;
+      const report::Finding death = death_of(one.as, *verdict->died);
       told.push_back(finding(death.id, death.message, death.evidence));
     }
     co_return Result<void>();
   }
 
-  Async<void> tell_silence(std::vector<report::Finding>& told, const Error& why) {
+  Async<void> tell_silence(std::vector<report::Finding>& told, std::string id, Error why) {
     CO_SNAP_ASSIGN(std::vector<report::Finding> unserved, co_await look_for_unserved_memory(sandbox_));
     for (report::Finding& found : unserved) {
       told.push_back(finding(found.id, found.message, std::move(found.evidence)));
     }
-    if (unserved.empty()) told.push_back(finding("unhealthy", why.describe()));
+    if (unserved.empty()) told.push_back(finding(std::move(id), why.describe()));
     co_return Result<void>();
   }
 
@@ -162,6 +175,8 @@ class Clones::Guest final : private sandbox::PhaseObserver {
   }
 
   Async<sandbox::RestoreReport> restore(const snapshot::Snapshot& from, Clone& clone) {
+    snapshot_ = from.manifest.id;
+    requested_ = SteadyClock::now();
     CO_SNAP_TRY(co_await sandbox_.restore(from));
     CO_SNAP_ASSIGN(sandbox::RestoreReport report, co_await sandbox_.await_healthy());
     CO_SNAP_ASSIGN(Draw draw, co_await draw_from(sandbox_, clone.name));
@@ -188,7 +203,11 @@ class Clones::Guest final : private sandbox::PhaseObserver {
   std::optional<std::string> hung_at_;
   bool is_unserved_ = false;  // When it was looked at.
   std::string name_;
+  std::string snapshot_;  // Its id in the store.
+  TimePoint requested_;
   bool is_up_ = false;
+  bool is_ended_ = false;  // Or about to be.
+  std::map<std::string, std::size_t> examples_;
   std::size_t kernel_faults_ = 0;  // Told so far; so are the other two.
   std::set<std::string> ended_;
   bool failure_told_ = false;
@@ -202,11 +221,12 @@ Clones::Clones(asio::any_io_executor executor, vmm::Backend& backend, sandbox::S
       config_(std::move(config)),
       sources_(sources),
       symbols_(symbols),
-      paths_(paths) {}
+      paths_(paths),
+      ends_(executor_) {}
 
 Clones::~Clones() = default;
 
-Result<Clones::Guest*> Clones::add(const std::string& boot) {
+Result<std::shared_ptr<Clones::Guest>> Clones::add(const std::string& boot) {
   const std::string name = fmt::format("clone-{}", guests_.size() + 1);
   sandbox::SandboxPaths paths{.sockets = paths_.runtime / name, .logs = paths_.artifacts / name};
   for (const std::filesystem::path& directory : {paths.sockets, paths.logs}) {
@@ -216,12 +236,14 @@ Result<Clones::Guest*> Clones::add(const std::string& boot) {
   }
   sandbox::SandboxConfig config = sources_.applied_to(config_, name);
   config.name = name;
-  guests_.push_back(std::make_unique<Guest>(executor_, backend_, std::move(config), std::move(paths), symbols_, boot));
-  return guests_.back().get();
+  guests_.push_back(std::make_shared<Guest>(executor_, backend_, std::move(config), std::move(paths), symbols_, boot));
+  return guests_.back();
 }
 
 Async<std::vector<Clone>> Clones::start(snapshot::Snapshot from, unsigned count, std::string boot) {
+  if (!ends_.idle()) co_return Error(ErrorKind::kRefused, "clone: refused, the guests are being ended");
   std::vector<Clone> clones(count);
+  Guests started;
   std::vector<Async<void>> guests;
   for (Clone& clone : clones) {
     auto guest = add(boot);
@@ -231,20 +253,36 @@ Async<std::vector<Clone>> Clones::start(snapshot::Snapshot from, unsigned count,
     }
     clone.name = fmt::format("clone-{}", guests_.size());
     guests.push_back((*guest)->bring_up(from, clone));
+    started.push_back(*std::move(guest));
   }
   for (Result<void>& ended : co_await run_together(std::move(guests))) CO_SNAP_TRY(std::move(ended));
   co_return clones;
 }
 
-Async<void> Clones::look(std::vector<report::Finding>& found) {
+Async<void> Clones::look(Ask ask, std::vector<report::Finding>& found) {
+  const Guests there = guests_;
+  if (ask == Ask::kEverything) {  // Their vCPUs would wait for each other.
+    for (const auto& guest : there) CO_SNAP_TRY(co_await guest->tell(ask, found));
+    co_return Result<void>();
+  }
   std::vector<Async<void>> guests;
-  for (const auto& guest : guests_) guests.push_back(guest->tell(found));
+  for (const auto& guest : there) guests.push_back(guest->tell(ask, found));
   for (Result<void>& asked : co_await run_together(std::move(guests))) CO_SNAP_TRY(std::move(asked));
   co_return Result<void>();
 }
 
+std::map<std::string, uffd::Stats> Clones::page_server_stats() const {
+  std::map<std::string, uffd::Stats> stats;
+  for (const auto& guest : guests_) {
+    if (const uffd::PageServer* const server = guest->page_server()) stats[guest->name()] = server->stats();
+  }
+  return stats;
+}
+
 Awaitable<void> Clones::end() {
-  for (const auto& guest : guests_) co_await guest->end();
+  const TaskGroup::Membership under_way = ends_.enter();
+  const Guests ending = guests_;
+  for (const auto& guest : ending) co_await guest->end();
   guests_.clear();
 }
 

@@ -2,7 +2,7 @@
 //
 //   Clones clones(executor, backend, config, guest_sources, paths);
 //   CO_SNAP_ASSIGN(std::vector<Clone> started, co_await clones.start(snapshot, 2));   // healthy
-//   const Result<void> looked = co_await clones.look(found);                          // what has become of them
+//   const Result<void> looked = co_await clones.look(Clones::Ask::kNews, found);      // what has become of them
 //   co_await clones.end();                                                            // always, before it is destroyed
 //
 // Each has its own VMM, vsock door, page server, identity and logs (clone-1, clone-2 ... below the run's); the snapshot
@@ -11,6 +11,7 @@
 // One io_context thread.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +22,7 @@
 #include "harness/engine/guest_symbols.h"
 #include "harness/engine/run_paths.h"
 #include "harness/report/results.h"
+#include "lib/base/task_group.h"
 #include "lib/sandbox/sandbox.h"
 
 namespace snaphammer::engine {
@@ -28,7 +30,8 @@ namespace snaphammer::engine {
 struct Clone {
   std::string name;
   Result<sandbox::RestoreReport> restored = Error(ErrorKind::kCancelled, "cut short");
-  std::string finding = "unhealthy";   ///< What it is when it failed.
+  bool was_ended = false;              ///< By Clones::end(), before it was healthy.
+  std::string finding = "unhealthy";   ///< What it is when it failed otherwise.
   std::optional<std::string> hung_at;  ///< Of one that failed, when it could still be looked at: see hang_diagnosis.h.
   std::vector<Draw> draws;
   std::vector<agent::Finding> findings;  ///< Of workloads that were asked what they drew.
@@ -41,12 +44,18 @@ class Clones {
   ~Clones();
 
   /// Starts `count` more and returns when each is healthy, or has failed to become so. `boot` is the boot of the snapshot's
-  /// guest, by which its kernel's functions are known.
+  /// guest, by which its kernel's functions are known. kRefused while they are being ended.
   Async<std::vector<Clone>> start(snapshot::Snapshot from, unsigned count, std::string boot);
+  enum class Ask {
+    kNews,       ///< What workloads have found by themselves.
+    kEverything  ///< Their verdicts: each verifies all that it has. One after the other.
+  };
   /// What has come to light since the last look: kernels that complain, guests that have ended or do not answer, workloads
   /// that have ended or found something, page servers that have died. kUnfit when a VMM has ended by itself; `found` then
   /// has what was found all the same.
-  Async<void> look(std::vector<report::Finding>& found);
+  Async<void> look(Ask ask, std::vector<report::Finding>& found);
+  /// What the page servers of those that are there have done, by the clones' names.
+  std::map<std::string, uffd::Stats> page_server_stats() const;
   /// Those that were started and not ended.
   std::size_t count() const { return guests_.size(); }
   /// Ends all of them.
@@ -54,7 +63,8 @@ class Clones {
 
  private:
   class Guest;
-  Result<Guest*> add(const std::string& boot);
+  using Guests = std::vector<std::shared_ptr<Guest>>;
+  Result<std::shared_ptr<Guest>> add(const std::string& boot);
 
   asio::any_io_executor executor_;
   vmm::Backend& backend_;
@@ -62,7 +72,8 @@ class Clones {
   GuestSources& sources_;
   GuestSymbols& symbols_;
   const RunPaths& paths_;
-  std::vector<std::unique_ptr<Guest>> guests_;
+  TaskGroup ends_;
+  Guests guests_;  ///< Whoever is at work on them while they are ended has them, too.
 };
 
 }  // namespace snaphammer::engine

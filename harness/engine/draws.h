@@ -11,7 +11,7 @@ namespace snaphammer::engine {
 /// Draws of one life of a guest, from one source.
 struct Draw {
   std::string guest;                ///< "clone-1"; for the run's own guest also which life it is.
-  std::string source;               ///< "/dev/urandom"
+  std::string source;               ///< "the kernel"
   std::vector<std::string> values;  ///< One a draw, as text.
 };
 

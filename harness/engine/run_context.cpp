@@ -167,7 +167,8 @@ Async<void> RunContext::restore(const std::string& id, RestoreStep step) {
   // A step beside this one is at it: that is an answer, not a guest that does not come up.
   if (auto free = sandbox_.idle(); !free) co_return std::move(free).error().in("restore: refused");
   end_restore();
-  restored_ = {.snapshot = from->manifest.id,
+  restored_ = {.report = result_.restores.size(),
+               .snapshot = from->manifest.id,
                .prefetch = step.prefetch.value_or(config_.uffd.prefetch),
                .life = fmt::format("restore {}", result_.restores.size() + 1),
                .requested = SteadyClock::now(),
@@ -219,7 +220,7 @@ Async<void> RunContext::await_healthy(Duration within) {
   auto healthy = co_await with_deadline(within, "await_healthy", sandbox_.await_healthy());
   if (!healthy) co_return fail("unhealthy", healthy.error());
   if (!restored_) co_return Result<void>();
-  report::RestoreReport& report = result_.restores.back();
+  report::RestoreReport& report = result_.restores.at(restored_->report);
   report.to_healthy_ms = snaphammer::to_ms(healthy->to_healthy);
   report.phases_ms = to_ms(healthy->phases);
   restored_->phases = std::move(healthy->phases);
@@ -267,7 +268,9 @@ Async<void> RunContext::clone(const std::string& id, unsigned count) {
   CO_SNAP_TRY(from);
   CO_SNAP_ASSIGN(std::vector<Clone> clones, co_await clones_.start(*from, count, boot_id_));
   for (Clone& clone : clones) {
+    if (clone.was_ended) co_return clone.restored.error();
     if (!clone.restored) co_return fail(clone.finding, why_not_healthy(clone), evidence_of(clone));
+    clone_reports_[clone.name] = result_.restores.size();
     result_.restores.push_back({.from = id,
                                 .guest = clone.name,
                                 .to_healthy_ms = snaphammer::to_ms(clone.restored->to_healthy),
@@ -284,7 +287,7 @@ Async<void> RunContext::clone(const std::string& id, unsigned count) {
 Async<void> RunContext::destroy() {
   std::vector<report::Finding> ended_before = co_await connections_.look();
   for (report::Finding& finding : ended_before) report(std::move(finding));
-  const Result<void> looked = co_await look_at_clones();
+  const Result<void> looked = co_await look_at_clones(Clones::Ask::kNews);
   for (const auto& oracle : oracles_) oracle->guest_leaves();
   co_await end_guests();
   co_return looked;
@@ -298,6 +301,7 @@ Awaitable<void> RunContext::end() {
 }
 
 Awaitable<void> RunContext::end_guests() {
+  end_clones_restores();
   co_await clones_.end();
   co_await connections_.end();
   end_restore();
@@ -318,10 +322,18 @@ void RunContext::end_restore() {
   if (!restored_) return;
   sandbox::Incarnation* const incarnation = sandbox_.incarnation();
   if (incarnation != nullptr && incarnation->page_server() != nullptr) {
-    result_.restores.back().uffd = to_json(incarnation->page_server()->stats());
+    result_.restores.at(restored_->report).uffd = to_json(incarnation->page_server()->stats());
     write_restore_trace();
   }
   restored_.reset();
+}
+
+void RunContext::end_clones_restores() {
+  for (const auto& [name, stats] : clones_.page_server_stats()) {
+    const auto report = clone_reports_.find(name);
+    if (report != clone_reports_.end()) result_.restores.at(report->second).uffd = to_json(stats);
+  }
+  clone_reports_.clear();
 }
 
 // Of the latest restore only: a campaign of many cycles would fill the disk.

@@ -114,7 +114,7 @@ class RunContext final : private sandbox::PhaseObserver {
   Async<void> check_workload(const std::string& as);
   /// Those of the guest that is there now.
   const std::set<std::string>& workloads() const { return workloads_; }
-  /// Asks every workload and every oracle.
+  /// Asks every workload, also of clones, and every oracle.
   Async<void> check_all();
   /// Asks every oracle: also at the end of every run. A guest that the scenario has left to run must be up and answer, or
   /// is unhealthy when no finding says more.
@@ -149,7 +149,8 @@ class RunContext final : private sandbox::PhaseObserver {
   /// Returns when the step's timeout has passed, which is a finding, and its guest was looked at if its end ends it too.
   Async<void> find_overdue(const scenario::Step& step, std::string what, std::optional<Error>& overdue);
   /// Reports what has become of the clones since the last look. An error as of an oracle.
-  Async<void> look_at_clones();
+  Async<void> look_at_clones(Clones::Ask ask);
+  Async<void> ask_oracles(Clones::Ask of_clones);
   /// Before a step ends or stops the guest: what no step has asked it for could be lost with it.
   Awaitable<void> hear_last_words();
   /// Looks at the guest before it is ended, if a finding says that something hung, and explains the finding.
@@ -169,6 +170,8 @@ class RunContext final : private sandbox::PhaseObserver {
   Awaitable<void> end_guests();
   /// The present guest is about to end: if it was restored, records what its page server did.
   void end_restore();
+  /// The same of clones.
+  void end_clones_restores();
   Result<void> record_working_set();
   void write_restore_trace();
   void report_workload_finding(const std::string& as, agent::Finding finding);
@@ -190,6 +193,7 @@ class RunContext final : private sandbox::PhaseObserver {
   GuestSymbols symbols_;
   PhaseStop phase_stop_;
   Clones clones_;
+  std::map<std::string, std::size_t> clone_reports_;  ///< By name: where in result_.restores they are.
   std::vector<Draw> draws_;
   std::vector<ExecTurns> exec_turns_;
   std::optional<snapshot::SnapshotStore> store_;
@@ -197,6 +201,7 @@ class RunContext final : private sandbox::PhaseObserver {
   std::map<std::string, std::set<std::string>> workloads_in_;  ///< Id in the store -> what runs in its guest.
   std::string origin_;  ///< The id of what was last taken or restored: the parent of a diff.
   struct Restored {
+    std::size_t report;    ///< Which of result_.restores it is: clones have theirs there, too.
     std::string snapshot;  ///< Its id in the store.
     uffd::Prefetch prefetch;
     std::string life;  ///< "restore 2", over all guests of the run.

@@ -19,17 +19,6 @@ constexpr Duration kAnswerLimit = std::chrono::seconds(20);
 /// For a guest that no step has awaited to come up and answer; the worker's time after the run's timeout is longer.
 constexpr Duration kEndLimit = std::chrono::seconds(40);
 
-const char* finding_of_no_verdict(ErrorKind kind) {
-  switch (kind) {
-    case ErrorKind::kTimeout:
-      return "hang";
-    case ErrorKind::kGone:
-      return "connection-lost";
-    default:
-      return "unhealthy";  // It answers, and not with a verdict.
-  }
-}
-
 }  // namespace
 
 void RunContext::report_workload_finding(const std::string& as, agent::Finding finding) {
@@ -96,15 +85,17 @@ Async<void> RunContext::check_workload(const std::string& as) {
 
 Async<void> RunContext::check_all() {
   for (const std::string& as : std::set<std::string>(workloads_)) CO_SNAP_TRY(co_await check_workload(as));
-  co_return co_await check_oracles();
+  co_return co_await ask_oracles(Clones::Ask::kEverything);
 }
 
-Async<void> RunContext::check_oracles() {
+Async<void> RunContext::check_oracles() { return ask_oracles(Clones::Ask::kNews); }
+
+Async<void> RunContext::ask_oracles(Clones::Ask of_clones) {
   const Result<void> alive = co_await with_deadline(kEndLimit, "the guest's answer", ask_guest());
   for (const auto& oracle : oracles_) {
     if (health_ || !oracle->asks_guest()) CO_SNAP_TRY(co_await oracle->check(*this));
   }
-  CO_SNAP_TRY(co_await look_at_clones());
+  CO_SNAP_TRY(co_await look_at_clones(of_clones));
   if (alive || !findings_.empty()) co_return Result<void>();
   const std::optional<sandbox::Failure>& failure = sandbox_.failure();
   if (failure && failure->kind == sandbox::Failure::Kind::kGuest) {  // And its console does not say why.
@@ -121,9 +112,9 @@ Async<void> RunContext::check_oracles() {
   co_return Result<void>();
 }
 
-Async<void> RunContext::look_at_clones() {
+Async<void> RunContext::look_at_clones(Clones::Ask ask) {
   std::vector<report::Finding> found;
-  const Result<void> looked = co_await clones_.look(found);
+  const Result<void> looked = co_await clones_.look(ask, found);
   for (report::Finding& finding : found) report(std::move(finding));
   co_return looked;
 }

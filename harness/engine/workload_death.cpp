@@ -20,4 +20,15 @@ report::Finding death_of(const std::string& as, const agent::WorkloadInfo& died)
           .evidence = {{kCommandEnded, died.end.describe()}}};
 }
 
+const char* finding_of_no_verdict(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kTimeout:
+      return "hang";
+    case ErrorKind::kGone:
+      return "connection-lost";
+    default:
+      return "unhealthy";  // It answers, and not with a verdict.
+  }
+}
+
 }  // namespace snaphammer::engine

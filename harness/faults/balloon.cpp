@@ -3,8 +3,6 @@
 #include <limits>
 #include <random>
 
-#include <boost/asio/steady_timer.hpp>
-
 #include "harness/faults/fault.h"
 #include "harness/faults/present_guest.h"
 
@@ -13,6 +11,7 @@ namespace {
 
 constexpr Duration kAnswerLimit = std::chrono::seconds(5);
 constexpr Duration kBetweenLooks = std::chrono::milliseconds(20);  // The balloon's size is asked for, it does not tell.
+constexpr Duration kTakesNoMore = std::chrono::seconds(1);
 
 /// Asks the guest to give memory back until it has `target`. A guest that ends meanwhile ends this, too; a VMM whose guest
 /// memory nobody serves any more does not answer.
@@ -27,10 +26,22 @@ Async<ByteCount> actual_size(engine::RunContext& run) {
   co_return co_await with_deadline(kAnswerLimit, "ask the balloon", guest->unless_failed(guest->vm().balloon_actual()));
 }
 
+/// Returns when the guest has taken it, which one that stands still does later; or when it takes no more.
 Async<void> give_all_back(engine::RunContext& run) {
-  auto guest = guest_with_vmm(run);
+  const auto guest = guest_with_vmm(run);
   if (!guest) co_return Result<void>();  // It has ended meanwhile.
-  co_return co_await set_target(run, (*guest)->vm().ram().size);
+  const ByteCount ram = (*guest)->vm().ram().size;
+  CO_SNAP_TRY(co_await set_target(run, ram));
+  ByteCount had = 0;
+  for (TimePoint changed = SteadyClock::now(); SteadyClock::now() - changed < kTakesNoMore;) {
+    if (run.sandbox().state() != sandbox::State::kRunning || run.sandbox().incarnation() != *guest) break;
+    CO_SNAP_ASSIGN(const ByteCount has, co_await actual_size(run));
+    if (has == ram) break;
+    if (has != had) changed = SteadyClock::now();
+    had = has;
+    CO_SNAP_TRY(co_await wait_for(kBetweenLooks));
+  }
+  co_return Result<void>();
 }
 
 // What programs keep, beyond what they have, for the work that they do meanwhile.
@@ -78,14 +89,11 @@ class InflateBalloon final : public FaultWith<Inflate> {
           .advise("inflate by less");
     }
     CO_SNAP_TRY(co_await set_target(run, before - by));
-    asio::steady_timer timer(co_await asio::this_coro::executor);
     for (const TimePoint until = SteadyClock::now() + args().within; SteadyClock::now() < until;) {
       CO_SNAP_ASSIGN(const ByteCount now, co_await actual_size(run));
       if (now < before && acts().count() == 0) act();
       if (now <= before - by) break;
-      timer.expires_after(kBetweenLooks);
-      auto [error] = co_await timer.async_wait(as_result);
-      if (error) co_return asio_error("watch the balloon", error);
+      CO_SNAP_TRY(co_await wait_for(kBetweenLooks));
     }
     co_return Result<void>();
   }
@@ -126,8 +134,10 @@ void describe(Fields<Storm>& fields) {
   fields.add("every", &Storm::every, "How long until the balloon gets another size.")
       .between(std::chrono::milliseconds(1), std::chrono::hours(1));
   fields
-      .size("up_to", &Storm::up_to,
-            "The largest part of the guest's memory that is asked for; never so much that its programs run out of it.")
+      .size(
+          "up_to", &Storm::up_to,
+          "The largest part of the guest's memory that is asked for; never so much that its programs run out of it: a "
+          "guest that has no memory to spare gives up none, and the fault has not acted.")
       .between(1_MiB, 1024_GiB);
 }
 
@@ -153,12 +163,35 @@ class StormBalloon final : public FaultWith<Storm> {
   Awaitable<void> rage(engine::RunContext& run) {
     while (!healed_->is_set()) {
       // A VMM that is just being started or ended refuses; the next one is asked again.
-      if (run.sandbox().state() == sandbox::State::kRunning) {
-        const Result<void> changed = co_await change(run);
-        if (changed) act();
-      }
+      const std::optional<Size> before = co_await size_now(run);
+      if (before) static_cast<void>(co_await change(run));
       static_cast<void>(co_await with_deadline(args().every, "storm", healed_->wait()));
+      const bool moved = before ? co_await has_moved(run, *before) : false;
+      if (moved) act();
     }
+  }
+
+  struct Size {
+    const sandbox::Incarnation* of;
+    ByteCount bytes;
+  };
+  // Of a guest that runs.
+  static Awaitable<std::optional<Size>> size_now(engine::RunContext& run) {
+    if (run.sandbox().state() != sandbox::State::kRunning) co_return std::nullopt;
+    const sandbox::Incarnation* const guest = run.sandbox().incarnation();
+    const Result<ByteCount> bytes = co_await actual_size(run);
+    if (!bytes) co_return std::nullopt;
+    co_return Size{guest, *bytes};
+  }
+  // A VMM that has answered before and does not any more waits for memory that nobody serves since.
+  static Awaitable<bool> has_moved(engine::RunContext& run, Size before) {
+    const auto is_same = [&] {
+      return run.sandbox().state() == sandbox::State::kRunning && run.sandbox().incarnation() == before.of;
+    };
+    if (!is_same()) co_return false;
+    const Result<ByteCount> now = co_await actual_size(run);
+    if (!is_same()) co_return false;
+    co_return now ? *now != before.bytes : now.error().kind() == ErrorKind::kTimeout;
   }
 
   Async<void> change(engine::RunContext& run) {

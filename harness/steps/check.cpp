@@ -15,7 +15,9 @@ struct Check {
 };
 
 void describe(Fields<Check>& fields) {
-  fields.add("workload", &Check::workload, "A started workload; or all, which is every workload and every oracle.")
+  fields
+      .add("workload", &Check::workload,
+           "A started workload; or all, which is every workload, also of clones, and every oracle.")
       .required()
       .refers_to(kWorkloads, "all");
   fields.shorthand("workload");

@@ -26,8 +26,9 @@ Async<void> execute(const Clone& options, engine::RunContext& run) { return run.
 
 const scenario::StepRegistration<Clone> registration{"clone",
                                                      "Starts several guests from one snapshot, side by side. They live "
-                                                     "until `destroy` or the run's end; what goes wrong in "
-                                                     "one is found at `check: all`, or then.",
+                                                     "until `destroy` or the run's end. `check: all` has "
+                                                     "their workloads verify everything, too; what else goes wrong in "
+                                                     "one is found there, or when they end.",
                                                      "clone: {from: s1, count: 2}"};
 
 }  // namespace

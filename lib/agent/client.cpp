@@ -122,6 +122,8 @@ Async<HealthReport> Client::health() { return get<HealthReport>("/health"); }
 
 Async<Metrics> Client::metrics() { return get<Metrics>("/metrics"); }
 
+Async<RandomDraws> Client::random_draws() { return get<RandomDraws>("/random"); }
+
 Async<InitReport> Client::init(InitRequest request) {
   HttpCall call{"POST", "/init", print_json(request.to_json())};
   CO_SNAP_ASSIGN(const std::string body,

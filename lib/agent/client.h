@@ -28,6 +28,7 @@
 #include "lib/agent/metrics_protocol.h"
 #include "lib/agent/ports_protocol.h"
 #include "lib/agent/protocol.h"
+#include "lib/agent/random_protocol.h"
 #include "lib/agent/workload_protocol.h"
 #include "lib/base/async.h"
 
@@ -63,6 +64,7 @@ class Client {
 
   Async<HealthReport> health();
   Async<Metrics> metrics();
+  Async<RandomDraws> random_draws();
   Async<InitReport> init(InitRequest request);
   Async<void> set_clock(ClockRequest request);
 

@@ -31,6 +31,7 @@ Command vsock_forwarder(const ListeningPort& port);
 struct PortsOptions {
   std::filesystem::path proc_net = "/proc/net";
   std::function<Command(const ListeningPort&)> forwarder = vsock_forwarder;
+  std::string program = "socat";  ///< What `forwarder` needs. A guest whose PATH has none forwards nothing.
   Duration scan_interval = std::chrono::seconds(1);
   Duration longest_backoff = std::chrono::seconds(30);  ///< Between two starts of a forwarder that ends at once.
   std::size_t most = 256;                               ///< Ports forwarded; of more, the lowest.

@@ -1,8 +1,24 @@
 #include "guest-workloads/agent/ports/port_service.h"
 
+#include <cstdlib>
+#include <sstream>
 #include <utility>
 
+#include <unistd.h>
+
 namespace snaphammer::guest {
+namespace {
+
+bool is_in_path(const std::string& program) {
+  const char* const path = std::getenv("PATH");
+  std::istringstream directories(path != nullptr ? path : "");
+  for (std::string directory; std::getline(directories, directory, ':');) {
+    if (::access((directory + "/" + program).c_str(), X_OK) == 0) return true;
+  }
+  return false;
+}
+
+}  // namespace
 
 PortService::PortService(const asio::any_io_executor& executor, Reaper& reaper, PortsOptions options)
     : executor_(executor), reaper_(reaper), options_(std::move(options)), turns_(executor) {}
@@ -31,7 +47,7 @@ void PortService::set_care(agent::Forwarders care) {
 }
 
 void PortService::begin_cycle() {
-  if (!closed_) cycle_ = Forwarding::begin(executor_, reaper_, options_, care_);
+  if (!closed_ && is_in_path(options_.program)) cycle_ = Forwarding::begin(executor_, reaper_, options_, care_);
 }
 
 Awaitable<void> PortService::end_cycle() {
