@@ -262,8 +262,12 @@ Async<std::vector<Clone>> Clones::start(snapshot::Snapshot from, unsigned count,
 Async<void> Clones::look(Ask ask, std::vector<report::Finding>& found) {
   const Guests there = guests_;
   if (ask == Ask::kEverything) {  // Their vCPUs would wait for each other.
-    for (const auto& guest : there) CO_SNAP_TRY(co_await guest->tell(ask, found));
-    co_return Result<void>();
+    Result<void> all;
+    for (const auto& guest : there) {
+      Result<void> asked = co_await guest->tell(ask, found);
+      if (all) all = std::move(asked);
+    }
+    co_return all;
   }
   std::vector<Async<void>> guests;
   for (const auto& guest : there) guests.push_back(guest->tell(ask, found));

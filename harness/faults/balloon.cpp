@@ -35,10 +35,10 @@ Async<void> give_all_back(engine::RunContext& run) {
   ByteCount had = 0;
   for (TimePoint changed = SteadyClock::now(); SteadyClock::now() - changed < kTakesNoMore;) {
     if (run.sandbox().state() != sandbox::State::kRunning || run.sandbox().incarnation() != *guest) break;
-    CO_SNAP_ASSIGN(const ByteCount has, co_await actual_size(run));
-    if (has == ram) break;
-    if (has != had) changed = SteadyClock::now();
-    had = has;
+    const Result<ByteCount> has = co_await actual_size(run);
+    if (!has || *has == ram) break;
+    if (*has != had) changed = SteadyClock::now();
+    had = *has;
     CO_SNAP_TRY(co_await wait_for(kBetweenLooks));
   }
   co_return Result<void>();
