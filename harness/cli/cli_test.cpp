@@ -465,6 +465,8 @@ TEST_F(CliTest, ListAndDescribeShowWhatIsRegistered) {
   EXPECT_EQ(snaphammer({"describe", "a", directory_.path()}), 0) << err();
   EXPECT_THAT(out(), AllOf(StartsWith("a (scenario)\nA script.\n\nFile: "), HasSubstr("\nRuns: 1\n"),
                            HasSubstr("  - act: pass\n")));
+  EXPECT_EQ(snaphammer({"describe", scenario("c", {"pass"})}), 0) << err();
+  EXPECT_THAT(out(), StartsWith("c (scenario)\n"));
   EXPECT_EQ(snaphammer({"describe", "b", directory_.path()}), 2);
   EXPECT_THAT(err(), HasSubstr("nothing is called 'b'"));
   EXPECT_EQ(snaphammer({"describe", "a", write("bad.yaml", "nonsense")}), 2);

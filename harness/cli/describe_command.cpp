@@ -30,16 +30,18 @@ class DescribeCommand : public Command {
     app.description(
         "Print all that is known of a scenario, step, knob, workload, fault, oracle, finding, phase, measure or "
         "report");
-    app.add_option("NAME", name_, "What to describe")->required();
+    app.add_option("NAME", name_, "What to describe; for scenarios also a file")->required();
     app.add_option("PATH", paths_, "For scenarios: files and directories (default: scenarios)");
     app.footer(
         "\nExamples:\n"
         "  snaphammer describe restore\n"
         "  snaphammer describe uffd.on_remove\n"
-        "  snaphammer describe restore-healthy scenarios/smoke");
+        "  snaphammer describe restore-healthy scenarios/smoke\n"
+        "  snaphammer describe scenarios/smoke/restore-healthy.yaml");
   }
 
   Result<int> run(Session& session) override {
+    if (std::filesystem::is_regular_file(name_)) return describe_file(session);
     if (paths_.empty()) {
       const std::vector<scenario::Topic> topics = scenario::find_topics(name_);
       for (const scenario::Topic& topic : topics) session.out << topic.text << "\n";
@@ -49,6 +51,14 @@ class DescribeCommand : public Command {
   }
 
  private:
+  // Each that the file has.
+  Result<int> describe_file(Session& session) const {
+    const auto loaded = load_scenarios(session, {name_});
+    if (!loaded) return kInvalidInput;
+    for (const scenario::LoadedScenario& one : *loaded) session.out << description_of(one);
+    return kAllAsExpected;
+  }
+
   Result<int> describe_scenario(Session& session) {
     std::vector<scenario::LoadedScenario> scenarios;
     if (paths_.empty() && std::filesystem::is_directory(kScenarios)) paths_ = {kScenarios};
@@ -66,7 +76,8 @@ class DescribeCommand : public Command {
     }
     const std::string nearest(scenario::nearest_name(name_, names));
     return Error(ErrorKind::kInvalid, "nothing is called '" + name_ + "'")
-        .advise(nearest.empty() ? "see `snaphammer list --help`" : "did you mean '" + nearest + "'?");
+        .advise(nearest.empty() ? "see `snaphammer list --help` for the kinds of names that there are"
+                                : "did you mean '" + nearest + "'?");
   }
 
   static constexpr const char* kScenarios = "scenarios";

@@ -132,7 +132,8 @@ TEST_F(Faults, AStormThatGetsNoMemoryHasNotActed) {
                                 "  - run_for: 1s\n  - inject: {fault: balloon.storm, for: 1s}\n  - run_for: 2s\n")}),
             3)
       << out();
-  EXPECT_THAT(only_run().at("message").get<std::string>(), HasSubstr("balloon.storm was injected and never acted"));
+  EXPECT_THAT(only_run().at("message").get<std::string>(),
+              HasSubstr("balloon.storm was injected and never acted: it acts when the guest has given up memory"));
 }
 
 TEST_F(Faults, AStormOfTheBalloonLeavesProgramsTheirMemory) {

@@ -52,6 +52,21 @@ TEST_F(Restore, OnlyWorkloadsThatTheSnapshotHasAreAsked) {
       << out();
 }
 
+TEST_F(Restore, HowLongCommandsAtOnceTookIsInTheResults) {
+  EXPECT_EQ(run({write_scenario("stress",
+                                "steps:\n  - boot: {}\n  - exec_stress: {parallel: 4, slowest: 1000}\n"
+                                "  - exec_stress: {parallel: 1}\n")}),
+            0)
+      << out();
+  const nlohmann::json stress = only_run().at("exec_stress");
+  ASSERT_EQ(stress.size(), 2u);
+  EXPECT_EQ(stress.at(0).at("parallel"), 4);
+  EXPECT_GT(stress.at(0).at("slowest_ms").get<double>(), 0);
+  EXPECT_GT(stress.at(0).at("single_ms").get<double>(), 0);
+  EXPECT_EQ(stress.at(1).at("parallel"), 1);
+  EXPECT_TRUE(stress.at(1).at("single_ms").is_null());
+}
+
 TEST_F(Restore, AGuestThatWasLeftPausedIsNoHang) {
   EXPECT_EQ(
       run({write_scenario("paused",

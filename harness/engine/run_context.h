@@ -130,6 +130,8 @@ class RunContext final : private sandbox::PhaseObserver {
 
   /// Records a finding.
   void report(report::Finding finding);
+  /// Records how long commands took.
+  void report(const report::ExecStressReport& stress) { result_.exec_stress.push_back(stress); }
   /// Records where the guest was frozen.
   void report(report::FreezeReport freeze) { result_.freezes.push_back(std::move(freeze)); }
   /// The guest failed an operation: records finding `id`, or the deeper cause where one is known (the page server

@@ -20,6 +20,7 @@ void describe(Fields<Abort>& fields) {
 class AbortSequence final : public FaultWith<Abort> {
  public:
   using FaultWith::FaultWith;
+  static constexpr auto kActsWhen = "when a sequence comes to its phase";
 
   // Without a phase it begins where it is to act.
   Async<void> begin(engine::RunContext&) override {

@@ -10,6 +10,7 @@ namespace {
 class SignalTwice final : public FaultWith<NoArguments> {
  public:
   using FaultWith::FaultWith;
+  static constexpr auto kActsWhen = "when the agent of a restored guest has made its output connection anew";
 
   Async<void> begin(engine::RunContext& run) override {
     run_ = &run;

@@ -77,6 +77,7 @@ void describe(Fields<Inflate>& fields) {
 class InflateBalloon final : public FaultWith<Inflate> {
  public:
   using FaultWith::FaultWith;
+  static constexpr auto kActsWhen = "when the guest gives up memory while the step waits for it (`within`)";
   static void follow(const Inflate& inflate, Course& course) {
     needs_guest(course);
     if (inflate.by) course.needs_memory_above(*inflate.by);
@@ -145,6 +146,8 @@ void describe(Fields<Storm>& fields) {
 class StormBalloon final : public FaultWith<Storm> {
  public:
   using FaultWith::FaultWith;
+  static constexpr auto kActsWhen =
+      "when the guest has given up memory, or got some back, by the time the next size is due";
   Async<void> begin(engine::RunContext& run) override {
     const auto executor = co_await asio::this_coro::executor;
     healed_.emplace(executor);

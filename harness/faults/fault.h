@@ -123,13 +123,24 @@ scenario::FollowFault follow_of() {
   }
 }
 
+/// FaultKind::acts_when: a fault that may begin and never act, for want of an occasion, has
+/// `static constexpr auto kActsWhen = "when a page fault is served"`.
+template <class F>
+std::string acts_when_of() {
+  if constexpr (requires { F::kActsWhen; }) {
+    return F::kActsWhen;
+  } else {
+    return {};
+  }
+}
+
 template <class F>
 struct FaultRegistration {
   FaultRegistration(const std::string& name, std::string summary, std::string example, std::string undo,
                     std::vector<std::string> needs = {}) {
     scenario::Catalog<scenario::FaultKind>::of().add(
         {name, std::move(summary), "inject: {fault: " + std::move(example) + "}", scenario::args_of<typename F::Args>(),
-         std::move(undo), std::move(needs), place_of<typename F::Args>(), follow_of<F>()});
+         std::move(undo), std::move(needs), place_of<typename F::Args>(), follow_of<F>(), acts_when_of<F>()});
     fault_makers()[name] = [](const nlohmann::json& args) -> std::unique_ptr<Fault> {
       return std::make_unique<F>(scenario::args_from<typename F::Args>(args));
     };

@@ -17,6 +17,12 @@ namespace {
 /// A VMM that is broken by other means may not answer any more.
 constexpr Duration kHealLimit = std::chrono::seconds(15);
 
+// What one that has begun has waited for in vain: ": it acts when ...".
+std::string occasion_of(const std::string& fault) {
+  const std::string& acts_when = scenario::Catalog<scenario::FaultKind>::of().find(fault)->acts_when;
+  return acts_when.empty() ? std::string() : ": it acts " + acts_when;
+}
+
 }  // namespace
 
 std::string point_named(const std::string& phase) {
@@ -112,7 +118,7 @@ std::optional<std::string> FaultSet::idle() const {
     if (entry->fault->acts().count() > 0) continue;
     if (entry->refused) return *entry->refused;
     const std::string never = "fault " + entry->injection.fault + " was injected and never acted";
-    if (entry->begun || !entry->injection.when) return never;
+    if (entry->begun || !entry->injection.when) return never + occasion_of(entry->injection.fault);
     const Injection::AtPhase& when = *entry->injection.when;
     return fmt::format("{}: a sequence came to {} {} times before it was healed or the run ended{}", never, when.point,
                        entry->passed,

@@ -44,6 +44,7 @@ void describe(Fields<FlipBit>& fields) {
 class Flip final : public FaultWith<FlipBit> {
  public:
   using FaultWith::FaultWith;
+  static constexpr auto kActsWhen = "at once on a page that the guest has; otherwise when it asks for the page";
   static void follow(const FlipBit& flip, Course& course) {
     needs_guest(course);
     if (flip.workload) needs_lender(*flip.workload, course);

@@ -29,6 +29,7 @@ void describe(Fields<PacketChoice>& fields);
 
 class PacketFault : public Fault {
  public:
+  static constexpr auto kActsWhen = "when a packet passes that its arguments choose";
   Async<void> begin(engine::RunContext& run) override;
   Async<void> heal(engine::RunContext& run) override;
   void attach(engine::RunContext& run) override;

@@ -33,6 +33,7 @@ void describe(Fields<Flood>& fields) {
 class ProxyFlood final : public FaultWith<Flood> {
  public:
   using FaultWith::FaultWith;
+  static constexpr auto kActsWhen = "when the proxy takes a client";
 
   Async<void> begin(engine::RunContext& run) override {
     auto address = run.sandbox().proxied(agent::kForwardedPorts + args().port);

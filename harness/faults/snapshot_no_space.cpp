@@ -19,6 +19,7 @@ void describe(Fields<NoSpace>& fields) {
 class Fill final : public FaultWith<NoSpace> {
  public:
   using FaultWith::FaultWith;
+  static constexpr auto kActsWhen = "when a snapshot is written";
   Async<void> begin(engine::RunContext&) override {
     const auto refuse = [acts = shared_acts(), left = std::make_shared<std::atomic<std::uint64_t>>(args().after)] {
       if (*left > 0) {

@@ -24,6 +24,7 @@ void describe(Fields<BadHandoff>& fields) { fields.add("how", &BadHandoff::how, 
 class SpoilHandoff final : public FaultWith<BadHandoff> {
  public:
   using FaultWith::FaultWith;
+  static constexpr auto kActsWhen = "when a restore hands the memory over";
   Async<void> begin(engine::RunContext& run) override {
     run.sandbox().spoil_handoff(uffd::SpoiledHandoff{args().how, [acts = shared_acts()] { acts->note(); }});
     co_return Result<void>();

@@ -36,6 +36,8 @@ void describe(Fields<Delay>& fields) {
 class DelayReads final : public FaultWith<Delay> {
  public:
   using FaultWith::FaultWith;
+  static constexpr auto kActsWhen =
+      "when a page of a restored guest is read from its snapshot, or its handler's program is there to be stopped";
 
   Async<void> begin(engine::RunContext& run) override {
     run.guest_sources()

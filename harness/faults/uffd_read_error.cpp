@@ -23,6 +23,7 @@ void describe(Fields<ReadError>& fields) {
 class FailReads final : public FaultWith<ReadError> {
  public:
   using FaultWith::FaultWith;
+  static constexpr auto kActsWhen = "when a page of a restored guest is read from its snapshot";
   Async<void> begin(engine::RunContext& run) override {
     run.guest_sources()
         .of(args().guest)

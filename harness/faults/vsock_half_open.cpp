@@ -17,6 +17,7 @@ void describe(Fields<HalfOpen>& fields) {
 class LeaveHalfOpen final : public FaultWith<HalfOpen> {
  public:
   using FaultWith::FaultWith;
+  static constexpr auto kActsWhen = "on connections that are open when it begins";
   static void follow(const HalfOpen&, Course& course) { needs_guest(course); }
 
   Async<void> begin(engine::RunContext& run) override {

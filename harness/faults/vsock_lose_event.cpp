@@ -44,6 +44,7 @@ Result<Indices> indices_of(const vmm::VirtQueueRings& rings, const vmm::Vm& vm) 
 class LoseEvent final : public FaultWith<NoArguments> {
  public:
   using FaultWith::FaultWith;
+  static constexpr auto kActsWhen = "when QEMU has a transport reset for the guest: in its next restore";
   static void follow(const NoArguments&, Course& course) { needs_guest(course); }
 
   Async<void> begin(engine::RunContext& run) override {

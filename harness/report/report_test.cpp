@@ -233,6 +233,8 @@ RunResult judged() {
   run.expects = Expects{Verdict::kFail, {"stale-page"}};
   run.findings[0].at_ms = 1200.5;
   run.cpu = CpuTime{.harness_ms = 30.5, .vmm_ms = 900};
+  run.exec_stress = {{.parallel = 10, .slowest_ms = 84.5, .single_ms = 14.25},
+                     {.parallel = 1, .slowest_ms = 16, .single_ms = std::nullopt}};
   return run;
 }
 
@@ -244,6 +246,11 @@ TEST(Results, WhatNotEveryRunHasComesBackFromJson) {
   EXPECT_EQ(again->findings[0].at_ms, 1200.5);
   EXPECT_EQ(again->cpu->harness_ms, 30.5);
   EXPECT_EQ(again->cpu->vmm_ms, 900);
+  ASSERT_EQ(again->exec_stress.size(), 2u);
+  EXPECT_EQ(again->exec_stress[0].parallel, 10u);
+  EXPECT_EQ(again->exec_stress[0].slowest_ms, 84.5);
+  EXPECT_EQ(again->exec_stress[0].single_ms, 14.25);
+  EXPECT_FALSE(again->exec_stress[1].single_ms);
 }
 
 TEST(Results, AnExpectationThatCannotBeReadIsNamed) {

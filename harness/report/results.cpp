@@ -127,6 +127,17 @@ void read_freeze(JsonReader& read, FreezeReport& freeze) {
   read("vcpus", freeze.vcpus);
 }
 
+ordered_json write(const ExecStressReport& stress) {
+  return {{"parallel", stress.parallel},
+          {"slowest_ms", stress.slowest_ms},
+          {"single_ms", stress.single_ms ? ordered_json(*stress.single_ms) : ordered_json()}};
+}
+void read_exec_stress(JsonReader& read, ExecStressReport& stress) {
+  read("parallel", stress.parallel);
+  read("slowest_ms", stress.slowest_ms);
+  read("single_ms", stress.single_ms);
+}
+
 void read_verdict(JsonReader& read, Verdict& verdict) {
   std::string word;
   read("verdict", word);
@@ -224,6 +235,7 @@ ordered_json to_json(const RunResult& run) {
                       {"artifacts", run.artifacts},
                       {"reproduce", run.reproduce}};
   if (run.cpu) stored["cpu_ms"] = {{"harness", run.cpu->harness_ms}, {"vmm", run.cpu->vmm_ms}};
+  if (!run.exec_stress.empty()) stored["exec_stress"] = write_all(run.exec_stress);
   if (run.expects) stored["expects"] = write(*run.expects);
   if (!run.known.empty()) stored["known"] = utf8(run.known);
   if (!run.attempts.empty()) stored["attempts"] = write_all(run.attempts);
@@ -252,6 +264,7 @@ Result<RunResult> run_result_from_json(const ordered_json& stored) {
   read("artifacts", run.artifacts);
   read("reproduce", run.reproduce);
   if (stored.is_object() && stored.contains("cpu_ms")) run.cpu = read_cpu_time(read, stored.at("cpu_ms"));
+  if (stored.is_object() && stored.contains("exec_stress")) read.list("exec_stress", run.exec_stress, read_exec_stress);
   if (stored.is_object() && stored.contains("expects")) run.expects = read_expects(read, stored.at("expects"));
   if (stored.is_object() && stored.contains("known")) read("known", run.known);
   if (stored.is_object() && stored.contains("attempts")) read.list("attempts", run.attempts, read_attempt);

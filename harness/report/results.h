@@ -69,6 +69,13 @@ struct FreezeReport {
   nlohmann::json vcpus;  ///< Of each: {"place", "registers": {"rip": "0x..." ...}, "stack": ["symbol+0x3" ...]}.
 };
 
+/// How long commands that ran at once took.
+struct ExecStressReport {
+  std::uint64_t parallel = 0;       ///< Commands at once.
+  double slowest_ms = 0;            ///< Of them, each from its request to its exit.
+  std::optional<double> single_ms;  ///< A command by itself, right afterwards; nothing where the step has no limit.
+};
+
 /// What a scenario expects of a run.
 struct Expects {
   Verdict verdict = Verdict::kPass;
@@ -102,6 +109,7 @@ struct RunResult {
   std::vector<RestoreReport> restores;
   std::vector<PauseReport> pauses;
   std::vector<FreezeReport> freezes;
+  std::vector<ExecStressReport> exec_stress;
   std::string accel;
   std::string accel_reason;
   std::string guest_kernel;

@@ -95,6 +95,8 @@ json run_schema() {
                {"artifacts", kText},
                {"reproduce", kText}});
   schema["properties"]["cpu_ms"] = exactly({{"harness", kNumber}, {"vmm", kNumber}});
+  schema["properties"]["exec_stress"] =
+      list_of(exactly({{"parallel", kCount}, {"slowest_ms", kNumber}, {"single_ms", kNumberOrNull}}));
   schema["properties"]["expects"] = exactly({{"verdict", kVerdict}, {"findings", list_of(kText)}});
   schema["properties"]["known"] = kText;
   schema["properties"]["attempts"] =

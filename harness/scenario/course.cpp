@@ -59,6 +59,7 @@ void Course::follow(const Step& step) {
   const Step* const outer = std::exchange(step_, &step);
   const bool was_certain = std::exchange(certain_, certain_ && !goes_on);
   const Moment before = now_;
+  kinds_.emplace(step.name());
   step.follow(*this);
   if (goes_on) {  // Wherever it failed.
     now_ = joined(std::move(now_), before);
@@ -71,6 +72,7 @@ void Course::follow(const Step& step) {
 
 void Course::end() {
   if (may_fail_) return;
+  check_limits_measured();
   if (awaited_) {
     reader_.fail(awaited_->where, fmt::format("no later step comes to {}", awaited_->point),
                  "put this before the step whose sequence is to stop there: a `restore`, or a `snapshot`");
@@ -180,8 +182,20 @@ void Course::comes_through(std::string_view sequence) {
   if (awaited_ && awaited_->point.starts_with(sequence)) awaited_.reset();
 }
 
+void Course::check_limits_measured() {
+  for (const auto& [name, limit] : scenario_.limits.by_measure) {
+    const MeasureKind* const measure = Catalog<MeasureKind>::of().find(name);
+    if (measure == nullptr) continue;  // An error already.
+    const auto is_there = [this](const std::string& kind) { return kinds_.contains(kind); };
+    if (std::any_of(measure->steps.begin(), measure->steps.end(), is_there)) continue;
+    reader_.fail(limit.where,
+                 fmt::format("no step of the scenario measures '{}': it takes {}", name, measure->taken_by),
+                 "add such steps, or leave this limit out");
+  }
+}
+
 void Course::needs_symbol(const std::string& symbol, const std::string& in, Position where) {
-  if (!reader_.options().symbols || !std::holds_alternative<DefaultImage>(vm_.image)) return;
+  if (!reader_.options().symbols || !std::holds_alternative<DefaultImage>(scenario_.vm.image)) return;
   // One name may stand for several programs, one after the other.
   const auto started = programs_.find(in);
   Result<void> known;
@@ -193,8 +207,19 @@ void Course::needs_symbol(const std::string& symbol, const std::string& in, Posi
 }
 
 void Course::needs_memory_above(ByteCount bytes) {
-  if (vm_.memory > bytes) return;
-  fail("the guest has no more than " + format_bytes(vm_.memory), "take less, or give it more with `vm.memory`");
+  const ByteCount memory = scenario_.vm.memory;
+  if (memory > bytes) return;
+  fail("the guest has no more than " + format_bytes(memory), "take less, or give it more with `vm.memory`");
+}
+
+void Course::needs_time(Duration time) {
+  // Who expects a failure may wait for one, which ends the step.
+  const auto may_break = [](const Expectation& entry) { return entry.verdict != Verdict::kPass; };
+  if (std::any_of(scenario_.expect.begin(), scenario_.expect.end(), may_break)) return;
+  const Duration limit = std::min(step_->control.timeout.value_or(scenario_.timeout), scenario_.timeout);
+  if (time < limit) return;
+  fail(fmt::format("it lasts {}, and is ended after {}", format_duration(time), format_duration(limit)),
+       "shorten it, or raise `timeout`");
 }
 
 void Course::makes_clones(unsigned count) {
@@ -278,7 +303,7 @@ Course::Moment Course::joined(Moment one, const Moment& other) {
 
 std::optional<std::uint64_t> most_clones(const Scenario& scenario) {
   Reader reader({}, {}, {});  // Whether the steps can work has been judged.
-  Course course(reader, scenario.vm, true);
+  Course course(reader, scenario, true);
   course.follow(scenario.steps);
   return course.most_clones();
 }
@@ -288,7 +313,7 @@ void check_course(Reader& reader, const Scenario& scenario) {
     return entry.verdict == Verdict::kError || entry.verdict == Verdict::kInconclusive;
   };
   const bool may_fail = std::any_of(scenario.expect.begin(), scenario.expect.end(), is_cut_short);
-  Course course(reader, scenario.vm, may_fail);
+  Course course(reader, scenario, may_fail);
   course.follow(scenario.steps);
   course.end();
 }

@@ -21,7 +21,6 @@
 
 #include "harness/scenario/reader.h"
 #include "harness/scenario/step.h"
-#include "harness/scenario/vm_settings.h"
 
 namespace snaphammer::scenario {
 
@@ -36,8 +35,8 @@ enum class Guest {
 class Course {
  public:
   /// `may_fail`: the scenario is to be cut short, by an error or a refusal, so that its steps need not work.
-  Course(Reader& reader, const VmSettings& vm, bool may_fail)
-      : reader_(reader), vm_(vm), may_fail_(may_fail), certain_(!may_fail) {}
+  Course(Reader& reader, const Scenario& scenario, bool may_fail)
+      : reader_(reader), scenario_(scenario), may_fail_(may_fail), certain_(!may_fail) {}
 
   void follow(const StepList& steps);
   /// Once all steps were followed: what can only be judged then.
@@ -56,6 +55,8 @@ class Course {
   void goes_on();
   /// An error unless the guest has more memory than this.
   void needs_memory_above(ByteCount bytes);
+  /// An error where the step, or the run, is always ended before that.
+  void needs_time(Duration time);
   /// Another guest, without workloads; its restore, if it is one, is over.
   void begins_anew(Guest guest);
 
@@ -111,6 +112,8 @@ class Course {
   void follow(const Step& step);
   /// The present step begins a sequence of this name, "restore" or "pause".
   void comes_through(std::string_view sequence);
+  /// Errors at limits that no step so far takes a sample for.
+  void check_limits_measured();
   /// The present step cannot work, because of `why`; nothing unless it is certain to be carried out.
   void fail(const std::string& why, std::string advice);
   std::string present_step() const;
@@ -119,7 +122,7 @@ class Course {
   static Moment joined(Moment one, const Moment& other);
 
   Reader& reader_;
-  const VmSettings& vm_;
+  const Scenario& scenario_;
   Moment now_;
   const bool may_fail_;
   bool certain_;               ///< The present step is carried out in every run that comes so far.
@@ -127,6 +130,7 @@ class Course {
   std::string round_;          ///< "in the second round ", while that is followed.
   int loops_ = 0;              ///< Around the present step.
   const Step* step_ = nullptr;
+  std::set<std::string, std::less<>> kinds_;               ///< Names of the steps so far.
   std::map<std::string, std::set<std::string>> programs_;  ///< Of workloads, by `as`.
   std::optional<std::uint64_t> clones_ = 0;                ///< At most; nothing: any number.
   struct Awaited {

@@ -264,6 +264,31 @@ TEST(Course, ABalloonCannotTakeAllThatTheGuestHas) {
             "give it more with `vm.memory`\n");
 }
 
+TEST(Course, NoStepOutlastsItsRun) {
+  const std::string steps = "  - boot\n  - run_for: 10m\n";
+  EXPECT_EQ(errors_in(steps),
+            "5:5: run_for cannot work here: it lasts 10m, and is ended after 5m; shorten it, or raise `timeout`\n");
+  EXPECT_EQ(errors_in(steps, "timeout: 11m\n"), "");
+  EXPECT_THAT(errors_in("  - boot\n  - run_for: {duration: 3s, timeout: 2s}\n"), HasSubstr("is ended after 2s"));
+  EXPECT_EQ(errors_in("  - boot\n  - run_for: {duration: 3s, timeout: 2s, on_error: continue}\n"), "");
+  EXPECT_EQ(errors_in(steps, "expect: [{verdict: fail, findings: [unhealthy]}]\n"), "") << "it waits for the failure";
+}
+
+TEST(Course, ALimitNeedsAStepThatMeasures) {
+  const std::string boot = "  - boot\n";
+  const std::string restored = "limits: {restore_to_healthy: {max: 3s}}\n";
+  EXPECT_EQ(
+      errors_in(boot, restored),
+      "5:10: no step of the scenario measures 'restore_to_healthy': it takes a `restore` and, while its guest lives, "
+      "an `await_healthy`; add such steps, or leave this limit out\n");
+  const std::string snapshot = boot + "  - snapshot: {id: s1}\n";
+  EXPECT_THAT(errors_in(snapshot, restored), HasSubstr("restore_to_healthy"));
+  EXPECT_EQ(errors_in(snapshot, "limits: {pause: {max: 3s}, downtime: {max: 1s}}\n"), "");
+  EXPECT_EQ(errors_in(snapshot + "  - loop: {times: 2, steps: [{restore: {from: s1}}]}\n", restored), "");
+  EXPECT_EQ(errors_in(snapshot + "  - clone: {from: s1}\n", restored), "");
+  EXPECT_EQ(errors_in(boot, restored + "expect: [{verdict: inconclusive}]\n"), "");
+}
+
 TEST(Course, AWorkloadCannotTakeAllThatTheGuestHas) {
   const std::string steps = "  - boot\n  - start: {workload: zero-pages, args: {resident: 256MiB}}\n";
   EXPECT_EQ(errors_in(steps),

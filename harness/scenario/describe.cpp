@@ -82,6 +82,8 @@ Topic topic_of(const WorkloadKind& workload) {
 Topic topic_of(const FaultKind& fault) {
   Topic topic = begin_topic(fault);
   add_fields(topic, "Arguments", fault.args.info());
+  if (!fault.acts_when.empty()) topic.text += "\nActs: " + fault.acts_when + "\n";
+  topic.json["acts"] = fault.acts_when.empty() ? "at once" : fault.acts_when;
   topic.text += "\nUndo: " + fault.undo + "\n";
   topic.json["undo"] = fault.undo;
   add_list(topic, "Needs", "needs", fault.needs);

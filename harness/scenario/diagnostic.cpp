@@ -8,6 +8,11 @@
 namespace snaphammer::scenario {
 namespace {
 
+constexpr std::size_t kLongestName = 64;  // Beyond that nobody meant a known name.
+constexpr std::size_t kShortestPart = 3;  // That says which name was meant.
+constexpr std::size_t kWidestLine = 200;  // Of the source, in a message.
+constexpr std::size_t kMostNamesInAdvice = 40;
+
 /// Insertions, deletions, substitutions and swaps of neighbours that make `from` into `to`.
 std::size_t edit_distance(std::string_view from, std::string_view to) {
   std::vector<std::vector<std::size_t>> cost(from.size() + 1, std::vector<std::size_t>(to.size() + 1));
@@ -33,9 +38,14 @@ std::string folded(std::string_view name) {
   return text;
 }
 
-constexpr std::size_t kLongestName = 64;  // Beyond that nobody meant a known name.
-constexpr std::size_t kWidestLine = 200;  // Of the source, in a message.
-constexpr std::size_t kMostNamesInAdvice = 40;
+/// Whether `whole` begins or ends with `name` as words of their own; both folded.
+bool is_part_of(std::string_view name, std::string_view whole) {
+  const auto separates = [](char c) { return c == '.' || c == '_'; };
+  if (name.size() < kShortestPart || whole.size() <= name.size()) return false;
+  const bool first = whole.starts_with(name) && separates(whole[name.size()]);
+  const bool last = whole.ends_with(name) && separates(whole[whole.size() - name.size() - 1]);
+  return first || last;
+}
 
 }  // namespace
 
@@ -44,7 +54,9 @@ std::string_view nearest_name(std::string_view name, std::span<const std::string
   std::string_view best;
   std::size_t best_distance = std::max<std::size_t>(1, name.size() / 3) + 1;
   for (const std::string& candidate : known) {
-    const std::size_t distance = edit_distance(folded(name), folded(candidate));
+    // "on_remove" is as near to "uffd.on_remove" as a single slip of the fingers.
+    const bool is_part = is_part_of(folded(name), folded(candidate));
+    const std::size_t distance = is_part ? 1 : edit_distance(folded(name), folded(candidate));
     if (distance < best_distance) {
       best = candidate;
       best_distance = distance;

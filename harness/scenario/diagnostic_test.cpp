@@ -42,6 +42,15 @@ TEST(NearestName, FindsTypingErrors) {
   EXPECT_EQ(nearest_name("worker", known), "workers");
 }
 
+TEST(NearestName, FindsNamesOfWhichAPartWasGiven) {
+  const std::vector<std::string> known{"agent.half_open_clients", "stale-page", "uffd.on_remove", "vsock.half_open"};
+  EXPECT_EQ(nearest_name("on_remove", known), "uffd.on_remove");
+  EXPECT_EQ(nearest_name("stale", known), "stale-page");
+  EXPECT_EQ(nearest_name("half-open", known), "vsock.half_open");
+  EXPECT_EQ(nearest_name("on", known), "") << "two letters say nothing";
+  EXPECT_EQ(nearest_name("move", known), "") << "no word of its own";
+}
+
 TEST(NearestName, SuggestsNothingThatIsFarAway) {
   const std::vector<std::string> known{"on_remove", "prefetch"};
   EXPECT_EQ(nearest_name("balloon", known), "");

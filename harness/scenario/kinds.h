@@ -101,6 +101,7 @@ struct FaultKind {
   std::vector<std::string> needs;  ///< Capabilities of the backend.
   std::string place = {};          ///< The argument that says at which phase it acts, if it must have it or `when`.
   FollowFault follow = {};         ///< What it needs when it acts at once; null when that is nothing.
+  std::string acts_when = {};  ///< What it waits for once it has begun: "when ..."; empty: it acts at once or fails.
 };
 
 struct OracleKind {

@@ -44,13 +44,17 @@ const Registration<MeasureKind> kMeasures[] = {
         {"restore_to_healthy",
          "From the restore request until health and one exec have answered, as await_healthy sees it.",
          "a `restore` and, while its guest lives, an `await_healthy`",
+         {"restore", "clone"},
          [](const RunResult& result) { return result.times_to_healthy(); }}},
+    Registration<MeasureKind>{{"restore_slowdown",
+                               "How much longer a guest's restore took than its first one from a snapshot of that id.",
+                               "two restores from one snapshot, each with an `await_healthy` after it",
+                               {"restore", "clone"},
+                               restore_slowdown}},
     Registration<MeasureKind>{
-        {"restore_slowdown", "How much longer a guest's restore took than its first one from a snapshot of that id.",
-         "two restores from one snapshot, each with an `await_healthy` after it", restore_slowdown}},
-    Registration<MeasureKind>{{"downtime", "How long vCPUs stand still for a snapshot.", "a `snapshot`", downtime}},
+        {"downtime", "How long vCPUs stand still for a snapshot.", "a `snapshot`", {"snapshot"}, downtime}},
     Registration<MeasureKind>{
-        {"pause", "The whole pause sequence, from the first refusal to the end.", "a `snapshot`", pause}},
+        {"pause", "The whole pause sequence, from the first refusal to the end.", "a `snapshot`", {"snapshot"}, pause}},
 };
 
 /// A bound, and the statistic that it bounds.
@@ -92,7 +96,9 @@ bool Codec<Limits>::read(Reader& reader, const Node& node, Limits& limits) {
     name.where = key.where;
     const Reader::Within within(reader, key.name);
     good &= check_name(reader, name, key.name, Catalog<MeasureKind>::lookup());
-    good &= Codec<Limit>::read(reader, node.items[i], limits.by_measure[key.name]);
+    Limit& limit = limits.by_measure[key.name];
+    good &= Codec<Limit>::read(reader, node.items[i], limit);
+    limit.where = key.where;
   }
   return good;
 }

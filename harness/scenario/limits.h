@@ -21,13 +21,15 @@ struct MeasureKind {
   static constexpr std::string_view kNoun = "measure";
   std::string name;
   std::string summary;
-  std::string taken_by;  ///< The steps without which a run has no sample of it.
+  std::string taken_by;            ///< The steps without which a run has no sample of it, in words;
+  std::vector<std::string> steps;  ///< of these names it has one at least.
   std::vector<double> (*samples_ms)(const report::RunResult& result);
 };
 
 /// Upper bounds on statistics of one measure.
 struct Limit {
   std::optional<Duration> mean, p50, p90, p99, max;
+  Position where = {};  ///< Of the measure's name.
 };
 void describe(Fields<Limit>& fields);
 

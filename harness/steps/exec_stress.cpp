@@ -91,7 +91,10 @@ Async<Duration> single(const ExecStress& options, engine::RunContext& run) {
 
 Async<void> execute(const ExecStress& options, engine::RunContext& run) {
   CO_SNAP_ASSIGN(const Duration slowest, co_await slowest_at_once(options, run));
-  if (!options.slowest) co_return Result<void>();
+  if (!options.slowest) {
+    run.report(report::ExecStressReport{.parallel = options.parallel, .slowest_ms = to_ms(slowest), .single_ms = {}});
+    co_return Result<void>();
+  }
   CO_SNAP_ASSIGN(const Duration alone, co_await single(options, run));
   const engine::ExecTurns turns{.parallel = options.parallel,
                                 .slowest = slowest,
@@ -101,11 +104,14 @@ Async<void> execute(const ExecStress& options, engine::RunContext& run) {
   log_info("run", "{} commands at once: the slowest {:.1f} ms, a single one {:.1f} ms: {:.2f} times its turn",
            options.parallel, to_ms(slowest), to_ms(alone), turns.multiple());
   run.exec_turns().push_back(turns);
+  run.report(
+      report::ExecStressReport{.parallel = options.parallel, .slowest_ms = to_ms(slowest), .single_ms = to_ms(alone)});
   co_return Result<void>();
 }
 
 const scenario::StepRegistration<ExecStress> registration{
-    "exec_stress", "Runs a command many times at once, as callers do right after a restore.",
+    "exec_stress",
+    "Runs a command many times at once, as callers do right after a restore. results.json has the time of the slowest.",
     "exec_stress: {parallel: 10}"};
 
 }  // namespace

@@ -7,6 +7,7 @@
 namespace snaphammer::steps {
 namespace {
 
+using scenario::Course;
 using scenario::Fields;
 
 struct RunFor {
@@ -19,6 +20,8 @@ void describe(Fields<RunFor>& fields) {
       .between(Duration(0), std::chrono::hours(24));
   fields.shorthand("duration");
 }
+
+void follow(const RunFor& options, Course& course) { course.needs_time(options.duration); }
 
 Duration expected_time(const RunFor& options) { return options.duration; }
 

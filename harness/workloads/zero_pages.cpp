@@ -25,7 +25,8 @@ void describe(Fields<ZeroPages>& fields) {
 
 const scenario::Registration<scenario::WorkloadKind> kRegistration{
     {"zero-pages",
-     "Maps memory, expects fresh pages to be zero, fills them, and later verifies every byte.",
+     "Maps memory, expects fresh pages to be zero, fills them, and later verifies every byte. At each `check` it also "
+     "writes zeros over every fourth page, and verifies those.",
      "start: {workload: zero-pages, as: zp, args: {resident: 150MiB}}",
      scenario::args_of<ZeroPages>(),
      {},
