@@ -41,11 +41,11 @@ class DescribeCommand : public Command {
   }
 
   Result<int> run(Session& session) override {
-    if (std::filesystem::is_regular_file(name_)) return describe_file(session);
     if (paths_.empty()) {
       const std::vector<scenario::Topic> topics = scenario::find_topics(name_);
       for (const scenario::Topic& topic : topics) session.out << topic.text << "\n";
       if (!topics.empty()) return kAllAsExpected;
+      if (std::filesystem::is_regular_file(name_)) return describe_file(session);
     }
     return describe_scenario(session);
   }
