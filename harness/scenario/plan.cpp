@@ -56,6 +56,17 @@ Planned plan(const LoadedScenario& loaded, const PlanOptions& options) {
   const unsigned repeat = options.repeat.value_or(loaded.first_point.repeat);
   const std::uint64_t first_seed = options.seed.value_or(loaded.first_point.seed.value_or(options.random_seed));
 
+  if (repeat > kMaxRuns / points) {
+    const Position where = loaded.axes.empty() ? Position{} : loaded.axes.front().axis.where;
+    planned.diagnostics.push_back(
+        {.file = loaded.source->file,
+         .where = where,
+         .message = fmt::format("{} points, each {} times, are more than {} runs", points, repeat, kMaxRuns),
+         .advice = "repeat fewer times, or split the scenario",
+         .source_line = {}});
+    return planned;
+  }
+
   Node document = loaded.root;
   document.erase("matrix");     // A point has none; a long one would be copied into each of its points.
   std::vector<Diagnostic> met;  // Of the first point that has it.

@@ -36,9 +36,12 @@ struct RunPlan {
   std::shared_ptr<const Source> source;
 };
 
+/// Of one scenario; a year's work for one machine.
+inline constexpr std::size_t kMaxRuns = 1'000'000;
+
 struct Planned {
   std::vector<RunPlan> runs;            ///< Points in the matrix's order, seeds within a point.
-  std::vector<Diagnostic> diagnostics;  ///< Combinations that are invalid together.
+  std::vector<Diagnostic> diagnostics;  ///< Combinations that are invalid together; more than kMaxRuns.
 };
 Planned plan(const LoadedScenario& loaded, const PlanOptions& options);
 

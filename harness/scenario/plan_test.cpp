@@ -79,6 +79,16 @@ TEST(Plan, SeedAndRepeatCanBeOverridden) {
             (std::vector<std::string>{"sample.s9", "sample.s10"}));
 }
 
+TEST(Plan, TheNumberOfRunsIsBounded) {
+  const LoadedScenario many = loaded(kPlanSteps + "repeat: 10000\nmatrix: {steps.0.size: 1..100, vm.vcpus: [1, 2]}\n");
+  EXPECT_EQ(
+      errors_of(plan(many, {}).diagnostics),
+      "9:10: 200 points, each 10000 times, are more than 1000000 runs; repeat fewer times, or split the scenario\n");
+  EXPECT_EQ(plan(many, {.repeat = 2}).runs.size(), 400u);
+  EXPECT_THAT(errors_of(plan(loaded(kPlanSteps), {.repeat = 2'000'000}).diagnostics),
+              HasSubstr("more than 1000000 runs"));
+}
+
 TEST(Plan, AFreshSeedIsShortAndNotZero) {
   for (int i = 0; i < 100; ++i) {
     const std::uint64_t seed = fresh_seed();
