@@ -135,7 +135,8 @@ TEST_F(Restore, ARunWithoutAGuestIsInconclusive) {
 
 TEST_F(Restore, ALimitOnWhatNeverHappenedIsInconclusive) {
   EXPECT_EQ(run({write_scenario("nothing-restored",
-                                "limits: {restore_to_healthy: {max: 60s}}\nsteps:\n  - boot: {}\n  - check: all\n")}),
+                                "limits: {restore_to_healthy: {max: 60s}}\nsteps:\n  - boot: {}\n"
+                                "  - snapshot: {id: s1}\n  - restore: {from: s1}\n  - destroy: {}\n")}),
             3)
       << out();
   EXPECT_EQ(only_run().at("verdict"), "inconclusive");
