@@ -107,7 +107,7 @@ func (w *work) run() {
 			w.breathe()
 			w.collectWhenDue()
 			w.findings.writeTo(w.lines)
-			w.beat()
+			w.sayBeat()
 		}
 		w.lines.flush()
 	}
@@ -356,26 +356,27 @@ func (w *work) counters() counters {
 	}
 }
 
-// sayReady also says what it means when the runtime ends the program, and addresses for who wants to damage it from
-// outside.
+// ready also says what it means when the runtime ends the program, and addresses for who wants to damage it from outside.
+type ready struct {
+	Type        string `json:"type"`
+	Crash       string `json:"crash"`
+	Go          string `json:"go"`
+	Threads     int    `json:"threads"` // That run goroutines at a time.
+	Anchor      uint64 `json:"anchor"`
+	AnchorBytes int    `json:"anchor_bytes"`
+	Reference   uint64 `json:"reference"` // Where a pointer is.
+}
+
 func (w *work) sayReady() {
-	w.lines.write(struct {
-		Type        string `json:"type"`
-		Crash       string `json:"crash"`
-		Go          string `json:"go"`
-		Threads     int    `json:"threads"` // That run goroutines at a time.
-		Anchor      uint64 `json:"anchor"`
-		AnchorBytes int    `json:"anchor_bytes"`
-		Reference   uint64 `json:"reference"` // Where a pointer is.
-	}{"ready", heapCorruption, runtime.Version(), runtime.GOMAXPROCS(0), uint64(w.anchor.address()), w.anchor.bytes(),
-		addressOf(&w.reference)})
+	w.lines.write(ready{"ready", heapCorruption, runtime.Version(), runtime.GOMAXPROCS(0), uint64(w.anchor.address()),
+		w.anchor.bytes(), addressOf(&w.reference)})
 	w.lines.flush()
 }
 
-func (w *work) beat() {
-	w.lines.write(struct {
-		Type  string `json:"type"`
-		Phase string `json:"phase"`
-		counters
-	}{"beat", w.phase.String(), w.counters()})
+type beat struct {
+	Type  string `json:"type"`
+	Phase string `json:"phase"`
+	counters
 }
+
+func (w *work) sayBeat() { w.lines.write(beat{"beat", w.phase.String(), w.counters()}) }
