@@ -38,6 +38,7 @@ struct GdbRegisters {
   std::uint32_t eflags = 0;
 
   std::uint64_t rsp() const { return general[7]; }
+  bool operator==(const GdbRegisters&) const = default;
 };
 
 class GdbRemote {
@@ -54,7 +55,8 @@ class GdbRemote {
   Async<void> clear_breakpoint(std::uint64_t address);
   /// Lets all vCPUs run until one is at a breakpoint, and returns which. All stand still then.
   Async<GdbThread> resume();
-  /// One instruction of one vCPU; the others stand still. It passes over a breakpoint where it stands.
+  /// One instruction of one vCPU; the others stand still. It passes over a breakpoint where it stands. A step that the stub
+  /// ends before the instruction is made again.
   Async<void> step(GdbThread thread);
   Async<GdbRegisters> registers(GdbThread thread);
   /// Memory as that vCPU sees it now, at most kMaxMemory bytes; kUnavailable where nothing is mapped.

@@ -35,6 +35,10 @@ class GdbRemoteTest : public testing::Test {
   void will_answer(std::initializer_list<std::string> answers) {
     for (const std::string& answer : answers) say("+" + gdb_packet(answer));
   }
+  // An answer to `g`: all zeros but for the last digit of rip.
+  static std::string registers_at(char rip) {
+    return std::string(std::size_t{16} * 16, '0') + "0" + rip + std::string(14, '0') + "46020000";
+  }
   // All that the client has sent, acknowledgements left out.
   std::string heard() {
     std::string bytes(4096, '\0');
@@ -73,10 +77,24 @@ TEST_F(GdbRemoteTest, ResumesUntilAVcpuIsAtABreakpoint) {
 }
 
 TEST_F(GdbRemoteTest, StepsOneVcpuAlone) {
-  will_answer({"T05thread:01;", "T05thread:02;"});
+  will_answer({"OK", registers_at('0'), "T05thread:01;", "OK", registers_at('7')});
   EXPECT_TRUE(run(remote_->step(1)));
-  EXPECT_EQ(heard(), gdb_packet("vCont;s:1"));
+  EXPECT_EQ(heard(),
+            gdb_packet("Hg1") + gdb_packet("g") + gdb_packet("vCont;s:1") + gdb_packet("Hg1") + gdb_packet("g"));
+  will_answer({registers_at('7'), "T05thread:02;"});
   EXPECT_THAT(error_of(remote_->step(1)), HasSubstr("vCPU 1 was to make a step, and 2 has stopped"));
+}
+
+TEST_F(GdbRemoteTest, AStepThatExecutesNothingIsMadeAgain) {
+  const std::string stop = "T05thread:01;";
+  will_answer({"OK", registers_at('0'), stop, "OK", registers_at('0'), stop, "OK", registers_at('7')});
+  EXPECT_TRUE(run(remote_->step(1)));
+  EXPECT_THAT(heard(), HasSubstr(gdb_packet("g") + gdb_packet("vCont;s:1")));
+  // An instruction that jumps to itself never gets further, and is one step all the same.
+  will_answer({registers_at('7')});
+  constexpr int kAttempts = 8;
+  for (int i = 0; i < kAttempts; ++i) will_answer({stop, "OK", registers_at('7')});
+  EXPECT_TRUE(run(remote_->step(1)));
 }
 
 TEST_F(GdbRemoteTest, ListsVcpusOverSeveralAnswers) {
@@ -152,9 +170,9 @@ TEST_F(GdbRemoteTest, SelectsAVcpuOnceForEachStop) {
   will_answer({"OK", "01", "02", "T05thread:01;", "OK", "03"});
   EXPECT_TRUE(run(remote_->memory(1, 0, 1)));
   EXPECT_TRUE(run(remote_->memory(1, 1, 1)));
-  EXPECT_TRUE(run(remote_->step(1)));
+  EXPECT_TRUE(run(remote_->resume()));
   EXPECT_TRUE(run(remote_->memory(1, 2, 1)));
-  EXPECT_EQ(heard(), gdb_packet("Hg1") + gdb_packet("m0,1") + gdb_packet("m1,1") + gdb_packet("vCont;s:1") +
+  EXPECT_EQ(heard(), gdb_packet("Hg1") + gdb_packet("m0,1") + gdb_packet("m1,1") + gdb_packet("vCont;c") +
                          gdb_packet("Hg1") + gdb_packet("m2,1"));
 }
 
